@@ -55,13 +55,41 @@ class Sweeper:
         """Clean up after removals and sweep when due; return the seconds to wait."""
         cleaned = self._cleaner.clean(lambda: not self._stopped())
         if self._core.timer() >= self._next_at:
-            interval = self._core.settings.sweep_interval_seconds
-            swept = self.sweep()
-            self._next_at = self._core.timer() + (interval if swept else interval / 4) * 1000
+            interval, swept = self._core.settings.sweep_interval_seconds, False
+            try:
+                swept = self.sweep()
+            finally:
+                self._next_at = self._core.timer() + (interval if swept else interval / 4) * 1000
         wait = max(0.0, (self._next_at - self._core.timer()) / 1000)
         return wait if cleaned else min(wait, CLEAN_RETRY_SECONDS)
 
     def sweep(self) -> bool:
+        """Run all stages, the first from its last interruption; return False when interrupted.
+
+        The failure of one stage keeps no other back. Raises the last one.
+        """
+        stages = (
+            self._reconcile,
+            self._catch_up,
+            self._sweep_versions,
+            self._sweep_uploads,
+            self._sweep_deletions,
+            self._sweep_documents,
+            self._search,
+        )
+        failure: Exception | None = None
+        for stage in stages:
+            try:
+                if not stage():
+                    return False
+            except Exception as error:
+                logger.warning("a stage of the sweep fails", exc_info=True, extra={"stage": stage.__name__.strip("_")})
+                failure = error
+        if failure is not None:
+            raise failure
+        return True
+
+    def _reconcile(self) -> bool:
         """Run files.sync to its end, from the last interruption; return False when interrupted."""
         began_at = self._core.clock()
         if self._may_go_on():
@@ -70,17 +98,15 @@ class Sweeper:
             self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
                 self._looked_at = began_at
-                self._cleaner.catch_up(self._may_go_on)
-                return (
-                    self._sweep_versions()
-                    and self._sweep_uploads()
-                    and self._sweep_deletions()
-                    and self._sweep_documents()
-                    and self._search()
-                )
+                return True
         # Other workers may have checked in the meantime; this worker does not know.
         self._looked_at = None
         return False
+
+    def _catch_up(self) -> bool:
+        """Delete the blobs of removals in the feed; return True, because what is left waits for the next sweep."""
+        self._cleaner.catch_up(self._may_go_on)
+        return True
 
     def _sweep_versions(self) -> bool:
         """Prune files and delete the blobs of removed versions; return False when interrupted."""

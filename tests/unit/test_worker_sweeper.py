@@ -13,6 +13,7 @@ from files_service.core import Core
 from files_service.runtime.lease import Lease
 from files_service.services import reconcile as reconciliation
 from files_service.services.files import require
+from files_service.services.uploads.quota import uploads_of
 from files_service.worker import cleaner
 from files_service.worker import sweeper as sweeper_module
 from files_service.worker.cleaner import CONSUMER
@@ -95,6 +96,30 @@ def test_a_sweep_removes_documents_whose_time_is_over_and_later_their_tombstones
     sweeper.step()
     assert sweeper.totals["forgotten_documents"] == 5
     assert documents.stored_documents([document.key for document in stored]) == [None] * 5 + stored[5:]
+
+
+def test_a_stage_that_fails_keeps_no_other_back(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, now = require(core.metadata, SupportsDocuments), clock()
+    documents.put_document(
+        Document(collection="sessions", document_id="old", updated_at=now, expires_at=now + 1), expected_revision=0
+    )
+    uploads_of(core).reserve_chunks("ann", ["0" * 64], now=now)
+    clock.pass_seconds(EXPIRED_FOR_MS / 1000 + core.settings.chunk_quarantine_seconds + 1)
+
+    def refuse(key: str, **_: Any) -> None:
+        raise StorageUnavailable("read-only")
+
+    sweeper = Sweeper(core, holder="one")
+    with monkeypatch.context() as patch:
+        patch.setattr(core.blobs, "delete", refuse)
+        with pytest.raises(StorageUnavailable):
+            sweeper.step()
+    assert sweeper.totals["expired_documents"] == 1
+    assert sweeper.step() == INTERVAL / 4, "it tries again after a while"
+    assert sweeper.totals["chunks"] == 0
+    clock.pass_seconds(INTERVAL / 4)
+    assert sweeper.step() == INTERVAL
+    assert sweeper.totals["chunks"] == 1
 
 
 def test_a_sweep_goes_on_until_there_is_no_more(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
