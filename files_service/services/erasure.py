@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
@@ -23,17 +24,29 @@ from files_service.services.shares.ownership import revoke_share
 from files_service.services.shares.share import SHARES, order_of, share_of_document
 from storage_adapters import Document, DocumentQuery, FileRecord, ListQuery, RevisionConflict
 
+logger = logging.getLogger(__name__)
+
 BATCH = 100
 
 
 def sweep_deletions(core: Core) -> Counter[str]:
-    """Do a bounded part of what deletions of accounts have left to do; return the numbers."""
+    """Do a bounded part of what deletions of accounts have left to do; return the numbers.
+
+    A deletion that fails keeps no other back. Raises its failure when there is nothing else to do.
+    """
     counts: Counter[str] = Counter()
+    failure: Exception | None = None
     query = DocumentQuery(collection=DELETIONS, end=deletion.order_of(core.clock() + 1), limit=BATCH)
     for plan in documents.documents_of(core).find_documents(query, now=core.clock()).documents:
-        counts.update(_go_on(core, plan))
+        try:
+            counts.update(_go_on(core, plan))
+        except Exception as error:
+            logger.warning("deletion of an account fails", exc_info=True, extra={"account": plan.document_id})
+            failure = error
         if counts.total():
-            break
+            return counts
+    if failure is not None:
+        raise failure
     return counts
 
 

@@ -12,13 +12,14 @@ import pytest
 from files_service.core import Core
 from files_service.errors import FilesError
 from files_service.runtime.clock import now_ms
+from files_service.services import erasure
 from files_service.services.accounts.deletion import DELETIONS, KEPT_MS
 from files_service.services.accounts.documents import KEYS, SESSIONS, walk
 from files_service.services.erasure import sweep_deletions
 from files_service.services.opening import open_lists
 from files_service.services.shares.share import SHARES
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import ListQuery
+from storage_adapters import ListQuery, StorageUnavailable
 from tests.clocks import Clock
 from tests.cores import call, memory_core, processed_file, refusal
 from tests.gateway.serving import Served, serving, wait_until
@@ -199,3 +200,27 @@ def test_a_death_at_any_call_of_a_deletion_is_made_up_for(tmp_path: Path, *, rep
         assert files_of(core, "ann") == []
         assert list(walk(core, DELETIONS, "")) == list(walk(core, SHARES, "")) == []
     raise AssertionError("it makes calls without end")
+
+
+def test_a_deletion_that_fails_keeps_no_other_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    core, _, _ = scene(tmp_path, clock)
+    call(core, "accounts.register", name="bob", password=PASSWORD)
+    for owner in ("ann", "bob"):
+        call(core, "accounts.delete", owner=owner)
+        clock.pass_seconds(1)
+    revoke = erasure.end_links
+
+    def fail(core: Core, owner: str) -> int:
+        if owner == "ann":
+            raise StorageUnavailable("a share cannot be read")
+        return revoke(core, owner)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "end_links", fail)
+        assert sweep_deletions(core)["ended_accounts"] == 1
+        with pytest.raises(StorageUnavailable):
+            sweep_deletions(core)
+    assert [plan.body["ended"] for plan in walk(core, DELETIONS, "")] == [False, True]
+    sweep_all(core)
+    assert all(plan.body["ended"] for plan in walk(core, DELETIONS, ""))
