@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from files_service.core import Core
+from files_service.runtime.backoff import Backoff
 from files_service.runtime.lease import Lease
 from files_service.services.cards.verification import (
     Rereading,
@@ -47,6 +48,8 @@ class CardVerifier:
             core.metadata, "cards", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
         )
         self._readings: dict[str, _Reading] = {}
+        # Of sessions that cannot be read now: each failure makes the loop wait, and the others with it.
+        self._delays = Backoff(first_ms=1_000, factor=2, longest_ms=60_000)
 
     def step(self) -> float:
         """Give each session a turn; return the seconds to wait, so that the rate is kept."""
@@ -57,10 +60,23 @@ class CardVerifier:
             self._readings.clear()
             return LOOK_SECONDS
         began, cost = self._core.timer(), 0
+        failure: Exception | None = None
         for work in due:
             if self._stopped() or not self._lease.held():
                 return LOOK_SECONDS
-            cost += self._turn(work)
+            if not self._delays.is_over(work.session_id, now=self._core.timer()):
+                continue
+            try:
+                cost += self._turn(work)
+                self._delays.forget(work.session_id)
+            except Exception as error:
+                # The others go on; the loop reports the failure.
+                tries = self._delays.tries(work.session_id) + 1
+                self._delays.begin(work.session_id, tries, now=self._core.timer())
+                logger.warning("verification fails", exc_info=True, extra={"session": work.session_id})
+                failure = error
+        if failure is not None:
+            raise failure
         elapsed = (self._core.timer() - began) / 1000
         return max(0.0, cost / MOST_RATE - elapsed) if cost else LOOK_SECONDS
 

@@ -94,3 +94,16 @@ def worked(core: Core, session_id: str) -> JSON:
             return session
         verifier.step()
     raise AssertionError("it does not end")
+
+
+def verifying(core: Core, number: int, files: int) -> str:
+    """A session of one of several cards, whose verification has begun; returns its id."""
+    entries = [brought(core, f"{number}/{index}") for index in range(files)]
+    card = {"card_id": f"card-{number}"}
+    call(core, "cards.inserted", owner=OWNER, card=card)
+    params: dict[str, Any] = {"request_id": f"r{number}", "files": files, "bytes": 300 * files}
+    session_id: str = call(core, "cards.begin", owner=OWNER, **card, **params)["session_id"]
+    call(core, "cards.add", session_id=session_id, files=entries)
+    call(core, "cards.progress", session_id=session_id, state="uploaded", listing_sha256=listing_of(entries))
+    call(core, "cards.verify", session_id=session_id)
+    return session_id

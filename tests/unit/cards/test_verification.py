@@ -28,6 +28,7 @@ from tests.unit.cards.scenes import (
     entry_of,
     listing_of,
     verified,
+    verifying,
     worked,
 )
 from tests.unit.lost_bytes import paths, remove, rot
@@ -212,17 +213,7 @@ def test_the_rate_is_bounded(core: Core, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_sessions_are_verified_in_turn(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     core, _ = slow(core, monkeypatch)
-    made = []
-    for number, files in enumerate((9, 1)):
-        entries = [brought(core, f"{number}/{index}") for index in range(files)]
-        card = {"card_id": f"card-{number}"}
-        call(core, "cards.inserted", owner=OWNER, card=card)
-        params: dict[str, Any] = {"request_id": f"r{number}", "files": files, "bytes": 300 * files}
-        session_id = call(core, "cards.begin", owner=OWNER, **card, **params)["session_id"]
-        call(core, "cards.add", session_id=session_id, files=entries)
-        call(core, "cards.progress", session_id=session_id, state="uploaded", listing_sha256=listing_of(entries))
-        call(core, "cards.verify", session_id=session_id)
-        made.append(session_id)
+    made = [verifying(core, number, files) for number, files in enumerate((9, 1))]
     verifier = CardVerifier(core, holder="one")
     for _ in range(5):
         verifier.step()

@@ -1,0 +1,46 @@
+"""A session that cannot be read: the others are verified meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from files_service.core import Core
+from files_service.services.cards.verification import Verification, is_void
+from files_service.worker import card_verifier
+from files_service.worker.card_verifier import CardVerifier
+from storage_adapters import StorageUnavailable
+from tests.clocks import Clock
+from tests.cores import call
+from tests.unit.cards.scenes import verifying
+
+
+def test_a_session_that_cannot_be_read_keeps_no_other_back(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    core = replace(core, clock=clock, timer=clock)
+    broken = verifying(core, 1, 2)
+    clock.pass_seconds(1)
+    other = verifying(core, 2, 2)
+    verifier = CardVerifier(core, holder="one")
+    tried: list[str] = []
+
+    def fail(core: Core, work: Verification) -> bool:
+        tried.append(work.session_id)
+        if work.session_id == broken:
+            raise StorageUnavailable("a document cannot be read")
+        return is_void(core, work)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(card_verifier, "is_void", fail)
+        with pytest.raises(StorageUnavailable):
+            verifier.step()
+        assert call(core, "cards.session", session_id=other)["state"] == "not_safe"
+        verifier.step()
+        assert tried == [broken, other], "a failure makes the loop wait: it comes seldom"
+        clock.pass_seconds(1)
+        with pytest.raises(StorageUnavailable):
+            verifier.step()
+    clock.pass_seconds(60)
+    verifier.step()
+    assert call(core, "cards.session", session_id=broken)["state"] == "not_safe"
