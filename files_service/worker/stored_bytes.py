@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from files_service.core import Core
 from files_service.runtime.lease import Lease
-from files_service.services.analytics.stored import Stopped, count_stored, due_count
+from files_service.services.analytics.stored import Stopped, count_stored, due_count, put_off
 from storage_adapters import SupportsDocuments
 
 LEASE_SECONDS = 30
@@ -37,6 +37,10 @@ class StoredBytes:
             count_stored(self._core, found[0], lambda: not self._stopped() and self._lease.held())
         except Stopped:
             return RETRY_SECONDS
+        except Exception:
+            # The next step counts another one.
+            put_off(self._core, found[0])
+            raise
         self.counted += 1
         return _LOAD * (self._core.timer() - began) / 1000
 

@@ -13,13 +13,14 @@ import pytest
 from files_service.core import Core
 from files_service.domain.uploads import owner_segment
 from files_service.services.analytics import stored
+from files_service.services.analytics.counting import files_of
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.session import Beginning, UploadSession, begin
 from files_service.services.uploads.writer import Engine, Stream
 from files_service.worker.analytics import Analytics
 from files_service.worker.stored_bytes import StoredBytes
-from storage_adapters import SupportsDocuments
+from storage_adapters import StorageUnavailable, SupportsDocuments
 from tests.clocks import Clock
 from tests.cores import call, meanwhile, memory_core, sqlite_core
 
@@ -144,3 +145,29 @@ def test_an_owner_who_changes_all_the_time_is_counted_now_and_then(core: Core) -
     assert isinstance(core.metadata, SupportsDocuments)
     assert count(core) == 1
     assert reported(core) == (2 * CHUNK, 0)
+
+
+def test_a_count_that_fails_keeps_no_other_back(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner in ("ann", "bob"):
+        sent(core, "a", owner=owner)
+    mark(core)
+    core.clock.pass_seconds(60)  # type: ignore[attr-defined]
+    worker = StoredBytes(core, holder="stored")
+    found = stored.due_count(core)
+    assert found is not None
+    first, second = sorted(("ann", "bob"), key=lambda owner: owner_segment(owner) != found[0])
+
+    def fail(core: Core, owner: str) -> Any:
+        if owner == first:
+            raise StorageUnavailable("a record cannot be read")
+        return files_of(core, owner)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "files_of", fail)
+        with pytest.raises(StorageUnavailable):
+            worker.step()
+        worker.step()
+    assert (reported(core, first), reported(core, second)) == (None, (CHUNK, 0))
+    worker.give_up()
+    assert count(core) == 1
+    assert reported(core, first) == (CHUNK, 0)

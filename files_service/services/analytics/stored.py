@@ -91,6 +91,15 @@ def count_stored(core: Core, document_id: str, go_on: Callable[[], bool]) -> Non
     documents.change(core, COLLECTION, document_id, decide)
 
 
+def put_off(core: Core, document_id: str) -> None:
+    """Let a count that failed wait, so that others come before it."""
+
+    def decide(now: Document | None) -> Document | None:
+        return _with(now, due_at=core.clock() + PAUSE_MS) if now is not None else None
+
+    documents.change(core, COLLECTION, document_id, decide)
+
+
 def stored_of(core: Core, owner: str) -> JSON | None:
     """Return the bytes that an owner's files take, and what is saved; None before the first count."""
     return _told(core, owner_segment(owner))
