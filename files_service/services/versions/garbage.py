@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -47,7 +48,7 @@ def note_garbage(core: Core, record: FileRecord, parts: Sequence[Part]) -> None:
     due_at = max(now + _GRACE_MS, clean_after(record, now=now, session_ms=session_ms))
     for first in range(0, len(parts), _PARTS):
         some = parts[first : first + _PARTS]
-        name = f"{record.file_id}.{record.revision}.{first}"
+        name = f"{record.file_id}.{record.revision}.{_digest(some)}"
         hold_parts(core, record.owner, name, some, clean_after=due_at)
         body: JSON = {
             "file_id": record.file_id,
@@ -61,9 +62,14 @@ def note_garbage(core: Core, record: FileRecord, parts: Sequence[Part]) -> None:
         document = Document(
             collection=COLLECTION, document_id=name, order=_order(now), body=body, updated_at=core.clock()
         )
-        # An earlier try of this change has named them.
+        # An earlier try of this change has named them. One with other parts, at this revision, has another name.
         with suppress(RevisionConflict):
             documents.put_document(document, expected_revision=0)
+
+
+def _digest(parts: Sequence[Part]) -> str:
+    keys = "\0".join(part.key for part in parts)
+    return hashlib.sha256(keys.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def sweep_garbage(core: Core) -> int:

@@ -1,15 +1,16 @@
-"""Bytes of removed versions: a retention keeps them, and no others."""
+"""Bytes of removed versions: all are deleted, but what a retention keeps."""
 
 from __future__ import annotations
 
 import pytest
 
 from files_service.core import Core
+from files_service.errors import StorageUnavailable
 from files_service.services.versions import garbage
 from tests.clocks import Clock
 from tests.cores import call, processed_file
 from tests.unit.protection import protect
-from tests.unit.versions.scenes import bring_to_rest, named_keys, new_version, stored_keys
+from tests.unit.versions.scenes import bring_to_rest, contents, named_keys, new_version, stored_keys, version_ids
 
 
 def test_a_retention_keeps_bytes_of_removed_versions_and_no_others(
@@ -29,4 +30,25 @@ def test_a_retention_keeps_bytes_of_removed_versions_and_no_others(
     assert stored_keys(core) & former == protected
     protected.clear()
     bring_to_rest(core, clock)
+    assert stored_keys(core) == named_keys(core)
+
+
+def test_a_removal_that_failed_does_not_keep_the_bytes_of_another_at_the_same_revision(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = processed_file(core, b"one")["file_id"]
+    for data in (b"second", b"third"):
+        new_version(core, file_id, data)
+    first, second, _ = version_ids(core, file_id)
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageUnavailable("no connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(core.metadata, "save", fail)
+        with pytest.raises(StorageUnavailable):
+            call(core, "versions.remove", file_id=file_id, version_id=first)
+    call(core, "versions.remove", file_id=file_id, version_id=second)
+    bring_to_rest(core, clock, days=3)
+    assert contents(core, file_id) == [b"one", b"third"]
     assert stored_keys(core) == named_keys(core)
