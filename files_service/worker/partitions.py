@@ -3,6 +3,7 @@
 1. A partition is worked on by the holder of its lease alone. A lease that is not renewed in time is free.
 2. A worker shows that it is there by one lease out of as many as there are partitions; more workers wait.
 3. Each worker takes free partitions up to its fair share, and gives back those beyond it between two batches.
+4. A lease of a worker whose clock was ahead ends too late. Others ask for it, so that the store bounds its end.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Partitions:
         self._member = self._looked_at = None
 
     def _balance(self, store: SupportsLeases) -> None:
+        self._bound(store)
         members = self._holders(store, self._members)
         if self._member is None or not self._members[self._member].held():
             free = (number for number, holder in enumerate(members) if holder in ("", self._holder))
@@ -78,6 +80,15 @@ class Partitions:
         for number, holder in enumerate(self._holders(store, self._leases)):
             if len(self._mine) < share and holder in ("", self._holder) and self._leases[number].held():
                 self._mine.add(number)
+
+    def _bound(self, store: SupportsLeases) -> None:
+        """Ask for leases of others that last longer than a lease does. Those of live workers stay theirs."""
+        leases = [*self._members.values(), *self._leases.values()]
+        later = self._clock() + LEASE_SECONDS * 1000
+        for lease, holder in zip(leases, store.lease_holders([each.name for each in leases], now=later), strict=True):
+            if holder not in ("", self._holder) and lease.renew():
+                # Released since it was looked at; it is taken below, if there is room.
+                lease.release()
 
     def _give_back(self, numbers: Iterable[int]) -> None:
         for number in numbers:
