@@ -41,7 +41,7 @@ class Backoff:
         failures = max(0, tries - 1)
         until = now + delay_after(failures, first=self._first, longest=self._longest, factor=self._factor, spread=0.25)
         with self._lock:
-            if len(self._delays) >= MAX_ENTRIES:
+            if file_id not in self._delays and len(self._delays) >= MAX_ENTRIES:
                 # Drop the oldest entry; its file is retried a little early.
                 del self._delays[next(iter(self._delays))]
             self._delays[file_id] = Delay(tries, until)

@@ -19,6 +19,7 @@ from files_service.errors import Busy, TooManyAttempts
 from files_service.runtime.backoff import Backoff
 from files_service.runtime.fair_queue import FairQueue
 from files_service.services.processing import bound_lease, is_overlong, run_processing
+from files_service.worker.retries import Retries
 from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Processor:
         self._queue: FairQueue[_Found] = FairQueue(threads)
         self._taken: set[str] = set()
         # Delays after a failure of the file, and after a failure of a store or of the service.
-        self._retries = Backoff(first_ms=10_000, factor=4, longest_ms=600_000)
+        self._retries = Retries()
         self._backoff = Backoff(first_ms=1_000, factor=2, longest_ms=60_000)
         self._oldest = Walk(core, FileStatus.UPLOADED)
         self._uploaded = Walk(core, FileStatus.UPLOADED)
@@ -132,8 +133,8 @@ class Processor:
 
     def _queue_up(self, owner: str, found: _Found) -> None:
         file_id = found[0]
-        full = len(self._taken) >= self._capacity or self._queue.length(owner) >= self._share
-        if file_id not in self._taken and not full:
+        has_room = len(self._taken) < self._capacity and self._has_room(owner)
+        if file_id not in self._taken and has_room:
             self._retries.forget(file_id)
             self._taken.add(file_id)
             self._queue.put(owner, found)
@@ -155,21 +156,13 @@ class Processor:
             self._look_at_failed_at = now + FAILED_EVERY_MS
             for record in self._failed.page():
                 self._plan_retry(record, now)
-        due: list[_Owned] = []
-        for file_id in self._retries.due(now=now)[: self._capacity]:
-            try:
-                # Read again when it is taken: it may wait for long.
-                due.append((self._core.metadata.get(file_id).owner, (file_id, None)))
-            except RecordNotFound:
-                self._retries.forget(file_id)
-        return due
+        # A record is read when it is taken: it may wait for long.
+        due = self._retries.due(self._has_room, now=now, limit=self._capacity)
+        return [(owner, (file_id, None)) for owner, file_id in due]
 
     def _plan_retry(self, record: FileRecord, now: int) -> None:
-        if not is_retried(record, self._core.settings.max_attempts) or record.file_id in self._taken:
-            return
-        assert record.error is not None
-        if self._retries.tries(record.file_id) != record.error.attempts:
-            self._retries.begin(record.file_id, record.error.attempts, now=now)
+        if is_retried(record, self._core.settings.max_attempts) and record.file_id not in self._taken:
+            self._retries.plan(record, now=now)
 
     def _oldest_uploaded(self, now: int) -> list[_Owned]:
         """Return the oldest files that are not delayed, and those of a page of a walk over all.
@@ -187,8 +180,11 @@ class Processor:
         return found
 
     def _free(self, record: FileRecord, now: int) -> bool:
-        has_room = self._queue.length(record.owner) < self._share
-        return has_room and record.file_id not in self._taken and self._backoff.is_over(record.file_id, now=now)
+        is_waiting = record.file_id not in self._taken and self._backoff.is_over(record.file_id, now=now)
+        return is_waiting and self._has_room(record.owner)
+
+    def _has_room(self, owner: str) -> bool:
+        return self._queue.length(owner) < self._share
 
     def _process(self, file_id: str, found: FileRecord | None) -> None:
         core = self._core
@@ -218,8 +214,7 @@ class Processor:
                 self.totals[record.status.value] += 1
             self._retries.forget(file_id)
             if is_retried(record, core.settings.max_attempts):
-                assert record.error is not None
-                self._retries.begin(file_id, record.error.attempts, now=core.timer())
+                self._retries.plan(record, now=core.timer())
 
     def _require_waiting(self, record: FileRecord) -> None:
         """Raise unless there is still something to do: others may have changed the file since it was found."""

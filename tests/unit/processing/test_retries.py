@@ -11,8 +11,10 @@ from files_service.runtime.backoff import Backoff
 from files_service.services.hooks import Rejected
 from files_service.worker import processor as processing
 from files_service.worker.processor import Processor
-from storage_adapters import StorageUnavailable
+from files_service.worker.retries import Retries
+from storage_adapters import Failure, FileRecord, FileStatus, StorageUnavailable
 from tests.clocks import Clock
+from tests.contract.metadata_scenes import make_record
 from tests.cores import announced, call, uploaded_file, writes
 from tests.unit.processing.working import Obstinate, hooked, status, work
 
@@ -61,6 +63,37 @@ def test_a_failed_file_is_found_again_after_a_restart(core: Core, clock: Clock) 
     clock.pass_seconds(10)
     work(restarted)
     assert status(core, record) == "processed"
+
+
+def test_more_failed_files_than_are_remembered_are_all_tried_again(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("files_service.worker.retries.MAX_PLANNED", "files_service.runtime.backoff.MAX_ENTRIES"):
+        monkeypatch.setattr(name, 4)
+    hook = Obstinate(999, RuntimeError("never"))
+    core = hooked(core, hook)
+    records = [uploaded_file(core) for _ in range(12)]
+    processor = Processor(core)
+    for _ in range(600):
+        work(processor)
+        clock.pass_seconds(1)
+    assert hook.calls == len(records) * core.settings.max_attempts
+
+
+def test_many_due_retries_of_one_owner_leave_room_for_those_of_another(core: Core, clock: Clock) -> None:
+    hook = Obstinate(999, RuntimeError("never"))
+    core = hooked(core, hook)
+    processor = Processor(core, threads=1)
+    for owner in ["ann"] * 40 + ["bob"]:
+        uploaded_file(core, owner=owner)
+        work(processor)
+    assert hook.calls == 41
+    clock.pass_seconds(10)
+    processor.step()
+    owners = []
+    while processor.work():
+        owners.append(hook.owners[-1])
+    assert sorted(owners) == ["ann", "ann", "bob"]
 
 
 @pytest.mark.parametrize("error", [Rejected("virus", "no"), Rejected("part_mismatch", "no")])
@@ -158,6 +191,26 @@ def test_the_memory_of_rests_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     for number in range(5):
         rests.begin(f"f{number}", 1, now=0)
     assert [rests.is_over(f"f{number}", now=0) for number in range(5)] == [True, True, False, False, False]
+    rests.begin("f4", 2, now=0)
+    assert [rests.is_over(f"f{number}", now=0) for number in range(5)] == [True, True, False, False, False]
+
+
+def test_owners_have_their_turn_although_more_of_them_are_due_than_are_asked_for() -> None:
+    retries = Retries()
+    for number in range(12):
+        retries.plan(failed(f"f{number}", owner=f"o{number % 6}"), now=0)
+    retries.plan(failed("full", owner="full"), now=0)
+    now = 10_000
+    assert retries.due(lambda owner: owner == "o0", now=now, limit=3) == [("o0", "f0"), ("o0", "f6")]
+    found = [owner for _ in range(2) for owner, _ in retries.due(lambda owner: owner != "full", now=now, limit=3)]
+    assert sorted(found) == [f"o{number}" for number in range(6)]
+    retries.forget("f0")
+    assert ("o0", "f0") not in retries.due(lambda owner: True, now=now, limit=99)
+
+
+def failed(file_id: str, owner: str) -> FileRecord:
+    failure = Failure(code="internal", message="no", attempts=1)
+    return make_record(file_id, owner=owner, status=FileStatus.FAILED, error=failure)
 
 
 def test_rests_grow_up_to_a_limit() -> None:

@@ -18,9 +18,11 @@ class Obstinate(ProcessingHook):
 
     def __init__(self, failures: int, error: Exception) -> None:
         self.failures, self.error, self.calls = failures, error, 0
+        self.owners: list[str] = []
 
     def process(self, record: FileRecord, read: ReadPart) -> Mapping[str, Any]:
         self.calls += 1
+        self.owners.append(record.owner)
         if self.calls <= self.failures:
             raise self.error
         return {"looked_at": self.calls}
