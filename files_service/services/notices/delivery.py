@@ -4,8 +4,8 @@
 2. A notice is noted as sent after the channel took it: a process that dies in between sends it again.
 3. A failure puts off all notices of the message, for longer each time, until they are given up after a day.
 4. After ``TRIES_TOGETHER`` failures a notice goes alone.
-5. The channels of owners come after those of the installation. They are opened when they have something due, and what
-   falls into their quiet hours is put off, so that it stands before nobody else's notices.
+5. The channels of owners come after those of the installation. They are opened when they have something due.
+6. What falls into quiet hours is put off, so that it stands before no other notice, a critical one among them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from files_service.core import Core
-from files_service.domain.notices import CRITICAL, TRIES_TOGETHER, Kind, is_quiet, joined, quiet_until
+from files_service.domain.notices import CRITICAL, TRIES_TOGETHER, Kind, joined, quiet_until
 from files_service.services.notices.channels import BadChannel, Channel, Sender
 from files_service.services.notices.outbox import (
     due_at,
@@ -61,8 +61,7 @@ class Delivery:
             entries = [entry for entry in pending(self._core, sender.name) if not self._is_dropped(entry)]
             self.waiting[sender.name] = len(entries)
             oldest += [entry.body["at"] for entry in entries]
-            if is_quiet(sender.quiet, self._core.clock()):
-                entries = [entry for entry in entries if entry.body["kind"] in CRITICAL]
+            entries = self._loud(entries, sender.quiet)
             is_due = bool(entries) and due_at(entries[0]) <= self._core.clock()
             if is_due and self._may_go_on() and self._pace.admits(sender.chats):
                 self._send(sender, entries, sender.name)
@@ -86,12 +85,8 @@ class Delivery:
             for entry in entries:
                 note_dropped(self._core, entry)
             return
-        now, hours = self._core.clock(), document.body["quiet_hours"]
-        until = quiet_until(tuple(hours) if hours else None, now)
-        loud = [entry for entry in entries if until == now or entry.body["kind"] in CRITICAL]
-        for entry in entries:
-            if entry not in loud:
-                postpone(self._core, entry, until)
+        hours = document.body["quiet_hours"]
+        loud = self._loud(entries, tuple(hours) if hours else None)
         if not loud:
             return
         try:
@@ -102,6 +97,18 @@ class Delivery:
         with closing(sender):
             if self._pace.admits(sender.chats):
                 self._send(sender, loud, MARK)
+
+    def _loud(self, entries: Sequence[Document], quiet: tuple[int, int] | None) -> list[Document]:
+        """Return what may be told now; put off what falls into quiet hours."""
+        now = self._core.clock()
+        until = quiet_until(quiet, now)
+        if until == now:
+            return list(entries)
+        loud = [entry for entry in entries if entry.body["kind"] in CRITICAL]
+        for entry in entries:
+            if entry.body["kind"] not in CRITICAL and due_at(entry) < until:
+                postpone(self._core, entry, until)
+        return loud
 
     def _is_dropped(self, entry: Document) -> bool:
         """Drop a notice that is due and not true any more; return False for any other."""
