@@ -52,7 +52,7 @@ class Delivery:
             self.waiting[MARK] = 0
         self.oldest_at: int | None = None
         self._core, self._senders, self._may_go_on = core, senders, may_go_on
-        self._pace = Pace(core.clock)
+        self._pace = Pace(core.timer)
 
     def step(self) -> None:
         """Send one message to each channel that has something due."""

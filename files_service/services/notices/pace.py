@@ -11,10 +11,10 @@ GROUP_MESSAGES = 20
 
 
 class Pace:
-    """The times of the last messages to each chat."""
+    """The times of the last messages to each chat, by a timer that is never set."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
+    def __init__(self, timer: Callable[[], int]) -> None:
+        self._timer = timer
         self._sent: dict[str, deque[int]] = {}
 
     def admits(self, chats: Sequence[str]) -> bool:
@@ -24,10 +24,10 @@ class Pace:
     def note(self, chats: Sequence[str]) -> None:
         """Note that a message goes to these chats."""
         for chat in chats:
-            self._sent.setdefault(chat, deque(maxlen=GROUP_MESSAGES)).append(self._clock())
+            self._sent.setdefault(chat, deque(maxlen=GROUP_MESSAGES)).append(self._timer())
 
     def _admits(self, chat: str) -> bool:
-        times, now = self._sent.get(chat, ()), self._clock()
+        times, now = self._sent.get(chat, ()), self._timer()
         if not times:
             return True
         is_group = chat.startswith(("-", "@"))

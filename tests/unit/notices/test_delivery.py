@@ -27,7 +27,8 @@ def core(tmp_path: Path, clock: Clock) -> Core:
 
 def tell(core: Core, name: str, kind: Kind = Kind.UPLOAD_EXPIRED) -> None:
     """Add a notice that is due in a minute at the latest."""
-    facts = {"name": name, "path": None, "size": 1, "disk": name, "free": 1, "total": 100, "days_left": None}
+    facts = {"name": name, "channel": name, "path": None, "size": 1}
+    facts |= {"disk": name, "free": 1, "total": 100, "days_left": None}
     add_for(core, PHONE.name, Notice(kind=kind, key=name, at=core.clock(), owner=OWNER, facts=facts))
 
 
@@ -51,3 +52,20 @@ def test_many_notices_in_quiet_hours_do_not_hide_a_critical_one(
             delivery.step()
             clock.pass_seconds(10)
         assert all(any(f"clip {number}" in text for text in api.texts[1:]) for number in range(7))
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_messages_to_a_chat(core: Core, clock: Clock, api: BotApi) -> None:
+    timer = Clock()
+    core = replace(core, timer=timer)
+    with closing(Sender(PHONE)) as sender:
+        delivery = Delivery(core, [sender])
+        tell(core, "first", Kind.TEST)
+        delivery.step()
+        assert len(api.texts) == 1
+        clock.pass_seconds(-3_600)
+        tell(core, "second", Kind.TEST)
+        delivery.step()
+        assert len(api.texts) == 1, "a chat takes one message a second"
+        timer.pass_seconds(1)
+        delivery.step()
+        assert len(api.texts) == 2
