@@ -64,17 +64,24 @@ class ChildProcess:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             started = time.monotonic()
-            # In its own session, so that the terminal's interrupt does not reach it: the parent stops it.
-            self._child = subprocess.Popen(  # noqa: S603 - our own command
-                self._command, env=self._environ, start_new_session=True
-            )
-            if self._stopping.is_set():
-                self._child.terminate()
-            status = self._child.wait()
+            try:
+                fields: dict[str, object] = {"exit_status": self._run()}
+            except OSError as error:
+                # No process, memory or descriptor is free now.
+                fields = {"error": str(error)}
             if not self._stopping.is_set():
-                fields = {"child": self.name, "exit_status": status}
-                logger.error("child process exited; restarting", extra=fields)
+                logger.error("child process exited; restarting", extra={"child": self.name, **fields})
                 if time.monotonic() - started > GOOD_RUN_SECONDS:
                     pause = FIRST_PAUSE_SECONDS
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _run(self) -> int:
+        """Start the child and return its exit status. Raises OSError when it cannot be started."""
+        # In its own session, so that the terminal's interrupt does not reach it: the parent stops it.
+        self._child = subprocess.Popen(  # noqa: S603 - our own command
+            self._command, env=self._environ, start_new_session=True
+        )
+        if self._stopping.is_set():
+            self._child.terminate()
+        return self._child.wait()

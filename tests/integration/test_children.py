@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,9 +11,12 @@ import textwrap
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from files_service.cli import children
 from files_service.cli.children import ChildProcess
 from files_service.messaging.readiness import NotReady
 from tests.servers.commands import run_command
@@ -78,6 +82,23 @@ def test_a_child_is_started_again_and_stops_when_it_is_told_to(child: ChildProce
     assert not is_ready(child)
     assert not any(alive(int(pid)) for pid, _, _ in noted(notes))
     assert len(noted(notes)) == 2
+
+
+def test_a_child_that_could_not_be_started_is_started_later(
+    child: ChildProcess, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [OSError(errno.EAGAIN, "no process is free"), OSError(errno.EMFILE, "no descriptor is free")]
+    start = subprocess.Popen
+
+    def fail(*args: Any, **named: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return start(*args, **named)
+
+    monkeypatch.setattr(children, "subprocess", SimpleNamespace(Popen=fail))
+    child.start()
+    eventually(lambda: len(noted(notes)) == 1 and is_ready(child))
+    assert not failures
 
 
 def test_a_child_is_given_arguments_openly_and_secrets_by_the_environment(child: ChildProcess, notes: Path) -> None:
