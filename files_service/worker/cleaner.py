@@ -95,6 +95,6 @@ class Cleaner:
             found = self._core.metadata.unclean(now=self._core.clock() + EARLIER_MS, limit=BATCH, after=after)
             self._remember(tombstone.file_id for tombstone in found)
             after = found[-1].file_id if len(found) == BATCH else None
-            if not self.clean(go_on):
+            if not self.clean(go_on) or self._removed:
                 return False
         return after is None

@@ -269,6 +269,18 @@ def test_a_new_sweeper_deletes_the_bytes_of_removals_that_an_earlier_one_did_not
     assert [is_stored(core, record) for record in records] == [False] * 3
 
 
+def test_a_cleaner_that_is_stopped_at_its_last_page_leaves_it_to_the_next(core: Core) -> None:
+    records = [processed_file(core) for _ in range(3)]
+    for record in records:
+        call(core, "files.remove", file_id=record["file_id"])
+    answers = iter([True, True])
+    assert not cleaner.Cleaner(core).catch_up(lambda: next(answers, False))
+    assert [is_stored(core, record) for record in records] == [True] * 3
+    assert require(core.metadata, SupportsChanges).checkpoint(CONSUMER) == ""
+    Sweeper(core, holder="next").step()
+    assert [is_stored(core, record) for record in records] == [False] * 3
+
+
 def test_a_removal_that_one_worker_did_not_live_to_clean_is_cleaned_by_another_within_minutes(
     core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
