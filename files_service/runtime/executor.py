@@ -53,7 +53,7 @@ class Executor:
         self._calls: SimpleQueue[Call[object] | None] = SimpleQueue()
 
     def begin(self, function: Callable[[], T]) -> Call[T]:
-        """Start a call, or queue it while all threads are busy."""
+        """Start a call, or queue it while all threads are busy. Raises RuntimeError when no thread can be started."""
         call = Call(function)
         with self._lock:
             self._unfinished += 1
@@ -61,9 +61,19 @@ class Executor:
             self._threads += is_thread_missing
             number = self._threads
         if is_thread_missing:
-            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+            self._start(number)
         self._calls.put(call)  # type: ignore[arg-type]  # what a call returns is its caller's affair
         return call
+
+    def _start(self, number: int) -> None:
+        try:
+            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+        except RuntimeError:
+            # Otherwise later calls would wait for this thread.
+            with self._lock:
+                self._unfinished -= 1
+                self._threads = max(0, self._threads - 1)
+            raise
 
     def close(self) -> None:
         """Let the threads end after the queued calls."""
