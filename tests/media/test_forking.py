@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -75,6 +76,32 @@ def test_files_take_processes_of_one_template(forks: Forks) -> None:
         assert extract("picture", [len(data)], read).fault is None
     assert len(set(seen)) == 2
     assert children_of(template) == []
+
+
+def test_pipes_are_closed_when_there_are_descriptors_for_one_alone(
+    forks: Forks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    closed: list[int] = []
+    pipe, close = os.pipe, os.close
+
+    def fail_second() -> tuple[int, int]:
+        if opened:
+            raise OSError(errno.EMFILE, "no descriptor is free")
+        opened.extend(pipe())
+        return opened[0], opened[1]
+
+    def note(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", fail_second)
+        patch.setattr(os, "close", note)
+        with pytest.raises(OSError, match="no descriptor is free"), forks.process():
+            pass
+    assert opened
+    assert {*opened} <= {*closed}
 
 
 def test_a_template_that_dies_takes_one_file_with_it_and_is_started_again(forks: Forks) -> None:

@@ -78,7 +78,12 @@ class Forks:
     def process(self) -> Iterator[tuple[int, int]]:
         """Have a process for the time of the block: what it says, and what it is told. Raises OSError."""
         theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
+        try:
+            ours_in, theirs_out = os.pipe()
+        except OSError:
+            os.close(theirs_in)
+            os.close(ours_out)
+            raise
         try:
             try:
                 template, number = self._fork(theirs_in, theirs_out)
