@@ -12,7 +12,7 @@ StorageError
 ├── UploadConflict            the upload is not in the state that the caller expects
 ├── ChunkGone                 the stored copy of a chunk was deleted before it was used
 ├── BlobNotFound              no such blob
-│   └── BlobDamaged           its stored bytes are not those that were stored
+│   └── BlobDamaged           its stored bytes or their description were altered
 ├── BlobExists                blobs are written once: carries the existing blob
 ├── InvalidKey                not a valid key
 ├── InvalidSignature          altered, expired, or signed for another request
@@ -96,7 +96,7 @@ class BlobNotFound(StorageError):
 
 
 class BlobDamaged(BlobNotFound):
-    """The stored bytes are not those that were stored: they were altered, and are not given out."""
+    """The stored bytes or their description were altered, and are not given out."""
 
 
 class BlobExists(StorageError):

@@ -118,8 +118,8 @@ class SupportsListing(ABC):
         """Return up to ``limit`` blobs whose keys begin with ``prefix``, behind the key ``after``.
 
         The order is the store's own, and always the same: who goes on behind the last key until a page is empty has
-        met each blob once that was there all the time. A bucket may hold objects of other programs; such an object
-        is shown under its name, which need not be a key.
+        met each blob once that was there all the time and can be described. A bucket may hold objects of other
+        programs; such an object is shown under its name, which need not be a key.
         """
 
 

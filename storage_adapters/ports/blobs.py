@@ -49,6 +49,7 @@ class BlobStore(ABC):
     def head(self, key: str) -> BlobInfo:
         """Return what is known of the blob. Raises BlobNotFound, also when its bytes are gone, or InvalidKey.
 
+        Raises BlobDamaged when what was known of it is damaged; the blob can be written again then.
         ``size`` is that of the bytes that are there. When they were cut, checksums of the whole are left out, and the
         blob can be deleted by its generation and written again.
         """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Never, TypeVar, cast
+
+import pytest
 
 from storage_adapters import BlobOptions, open_blob_store
 from storage_adapters.blobs.local import LocalBlobStore
@@ -44,6 +47,24 @@ def failing(code: int) -> Callable[..., Never]:
         raise OSError(code, os.strerror(code))
 
     return call
+
+
+def unreadable(patch: pytest.MonkeyPatch, bad: Path) -> None:
+    """Let the disk answer every read of one file with EIO, as where a sector is gone."""
+    pread, read_bytes = os.pread, Path.read_bytes
+
+    def pread_elsewhere(descriptor: int, *place: int) -> bytes:
+        if Path(f"/proc/self/fd/{descriptor}").readlink() == bad:
+            raise OSError(errno.EIO, "bad sector")
+        return pread(descriptor, *place)
+
+    def read_elsewhere(path: Path) -> bytes:
+        if path == bad:
+            raise OSError(errno.EIO, "bad sector")
+        return read_bytes(path)
+
+    patch.setattr(os, "pread", pread_elsewhere)
+    patch.setattr(Path, "read_bytes", read_elsewhere)
 
 
 class Child(Generic[T]):

@@ -11,10 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import BlobNotFound, BlobOptions, StorageUnavailable, UnknownStore, capabilities, open_blob_store
+from storage_adapters import (
+    BlobDamaged,
+    BlobNotFound,
+    BlobOptions,
+    StorageUnavailable,
+    UnknownStore,
+    capabilities,
+    open_blob_store,
+)
 from storage_adapters.blobs.local import LocalBlobStore
 from storage_adapters.blobs.local import writer as writer_module
-from tests.adapters.local_disk import OPTIONS, assert_tidy, failing, open_local
+from tests.adapters.local_disk import OPTIONS, assert_tidy, failing, open_local, unreadable
 from tests.contract.blob_room import write_whole
 from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
 from tests.contract.blobs import (
@@ -262,14 +270,44 @@ def test_a_failed_deletion_may_be_repeated(root: Path, monkeypatch: pytest.Monke
     store.close()
 
 
-def test_a_damaged_description_makes_the_store_unavailable(root: Path) -> None:
-    store = open_local(root)
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b'{"x": 1}', b"\xff"])
+def test_a_blob_with_a_damaged_description_is_damaged_and_gives_way(
+    store: LocalBlobStore, root: Path, damaged: bytes
+) -> None:
     put(store)
-    for damaged in (b"", b"{", b"[]", b'{"x": 1}', b"\xff"):
-        (root / f"blobs/{KEY}.blob/info.json").write_bytes(damaged)
-        with pytest.raises(StorageUnavailable, match="damaged"):
-            store.head(KEY)
+    (root / f"blobs/{KEY}.blob/info.json").write_bytes(damaged)
+    with pytest.raises(BlobDamaged, match="description"):
+        store.head(KEY)
+    put(store, KEY, b"whole")
+    assert read(store, KEY) == b"whole"
     store.delete(KEY)
+    assert is_absent(store)
+
+
+@pytest.mark.parametrize("limit", [1, 10])
+def test_a_list_goes_on_behind_a_blob_that_cannot_be_described(
+    root: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    store = open_local(root)
+    for key in ("a", "b", "c", "d"):
+        put(store, key)
+    (root / "blobs/a.blob/info.json").write_bytes(b"")
+    unreadable(monkeypatch, root / "blobs/c.blob/info.json")
+    found: list[str] = []
+    while page := store.scan(after=found[-1] if found else "", limit=limit):
+        found += [info.key for info in page]
+    assert found == ["b", "d"]
+    store.close()
+
+
+def test_a_list_of_a_disk_that_fails_as_a_whole_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_local(root)
+    put(store, "a")
+    with monkeypatch.context() as patch:
+        unreadable(patch, root / "blobs/a.blob/info.json")
+        patch.setattr(os, "rename", failing(errno.EROFS))
+        with pytest.raises(StorageUnavailable):
+            store.scan(limit=10)
     store.close()
 
 

@@ -22,7 +22,7 @@ from storage_adapters.blobs.local.exchange import exchange
 from storage_adapters.blobs.local.workspace import Workspace
 from storage_adapters.blobs.local.writer import CONTENT, INFO
 from storage_adapters.codec import blob_info_from_document
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
+from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.records import BlobInfo
 
 # Blocks of 256 KiB and more are mappings of their own in a gateway, and each page of a new mapping is a fault.
@@ -162,4 +162,4 @@ class BlobFolders:
             except FileNotFoundError:
                 raise BlobNotFound(f"no blob {key}") from None
             except (orjson.JSONDecodeError, TypeError) as error:
-                raise StorageUnavailable(f"the description of blob {key} is damaged") from error
+                raise BlobDamaged(f"the description of blob {key} is damaged") from error

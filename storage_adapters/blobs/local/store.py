@@ -8,11 +8,11 @@ flock(2).
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
 from storage_adapters.blobs.served_urls import ServesSignedUrls
 from storage_adapters.blobs.signing import UrlSigner
 from storage_adapters.codec import blob_info_to_document
-from storage_adapters.errors import BlobNotFound, UnknownStore
+from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageUnavailable, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     SupportsColdReads,
@@ -44,6 +44,8 @@ from storage_adapters.ports.blob_capabilities import (
 )
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo
+
+logger = logging.getLogger(__name__)
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
@@ -206,12 +208,25 @@ class LocalBlobStore(
         found: list[BlobInfo] = []
         with disk.os_errors_as_unavailable():
             for key in walk(self._blobs, prefix, after):
-                # A blob deleted in the meantime is skipped.
-                with suppress(BlobNotFound):
-                    found.append(self.head(key))
+                info = self._listed(key)
+                if info is not None:
+                    found.append(info)
                 if len(found) >= limit:
                     break
         return found
+
+    def _listed(self, key: str) -> BlobInfo | None:
+        """Return the description of a blob, None for one that is deleted meanwhile, or that cannot be described."""
+        try:
+            return self.head(key)
+        except (BlobDamaged, StorageUnavailable) as error:
+            if isinstance(error, StorageUnavailable):
+                # Some sectors of a disk are gone while it works otherwise.
+                self.ping()
+            logger.warning("a blob is left out of the list: %s", error, extra={"key": key})
+        except BlobNotFound:
+            pass
+        return None
 
     def local_path(self, key: str) -> Path:
         """See ``SupportsLocalFiles``."""
