@@ -58,6 +58,7 @@ from storage_adapters.notifications.pubsub import DesiredState, set_up_notificat
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     BlobCopy,
+    KeepsOnDisk,
     StartsUploads,
     SupportsColdReads,
     SupportsCopies,
@@ -229,6 +230,7 @@ __all__ = [
     "InvalidDocument",
     "InvalidKey",
     "InvalidSignature",
+    "KeepsOnDisk",
     "KeyUnavailable",
     "Keyspace",
     "Kind",

@@ -139,6 +139,13 @@ class SupportsLocalFiles(ABC):
         """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
 
 
+class KeepsOnDisk:
+    """Blobs on disks of this machine: a read that fails while ``ping`` succeeds has met bytes that are gone.
+
+    Nothing is said of stores behind a network, where one request may fail and the next one succeed.
+    """
+
+
 class SupportsColdReads(ABC):
     """Readings that prove what is stored: bytes come from the medium, not from memory that holds them from before."""
 

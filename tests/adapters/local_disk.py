@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, Never, TypeVar, cast
 
@@ -49,22 +50,27 @@ def failing(code: int) -> Callable[..., Never]:
     return call
 
 
-def unreadable(patch: pytest.MonkeyPatch, bad: Path) -> None:
-    """Let the disk answer every read of one file with EIO, as where a sector is gone."""
+@contextmanager
+def unreadable(bad: Path) -> Iterator[None]:
+    """Let the disk answer every read of a file with EIO, as where a sector is gone, not of one in its place."""
     pread, read_bytes = os.pread, Path.read_bytes
+    # Held open, so that no other file gets its number.
+    with bad.open("rb") as held, pytest.MonkeyPatch.context() as patch:
+        number = os.fstat(held.fileno()).st_ino
 
-    def pread_elsewhere(descriptor: int, *place: int) -> bytes:
-        if Path(f"/proc/self/fd/{descriptor}").readlink() == bad:
-            raise OSError(errno.EIO, "bad sector")
-        return pread(descriptor, *place)
+        def pread_elsewhere(descriptor: int, *place: int) -> bytes:
+            if os.fstat(descriptor).st_ino == number:
+                raise OSError(errno.EIO, "bad sector")
+            return pread(descriptor, *place)
 
-    def read_elsewhere(path: Path) -> bytes:
-        if path == bad:
-            raise OSError(errno.EIO, "bad sector")
-        return read_bytes(path)
+        def read_elsewhere(path: Path) -> bytes:
+            if path.stat().st_ino == number:
+                raise OSError(errno.EIO, "bad sector")
+            return read_bytes(path)
 
-    patch.setattr(os, "pread", pread_elsewhere)
-    patch.setattr(Path, "read_bytes", read_elsewhere)
+        patch.setattr(os, "pread", pread_elsewhere)
+        patch.setattr(Path, "read_bytes", read_elsewhere)
+        yield
 
 
 class Child(Generic[T]):

@@ -12,6 +12,7 @@ from storage_adapters import (
     KeyUnavailable,
     Resealed,
     SupportsCopy,
+    SupportsListing,
     SupportsLocalFiles,
     SupportsResealing,
     SupportsSignedUrls,
@@ -20,6 +21,7 @@ from storage_adapters.blobs.encrypted import EncryptedBlobStore, encrypted
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, FOOTER, FRAME, content_size, stored_size
 from storage_adapters.blobs.local import LocalBlobStore
 from storage_adapters.blobs.memory import MemoryBlobStore
+from tests.adapters.local_disk import unreadable
 from tests.adapters.tenant_keys import KeysOfTests
 from tests.contract.blob_scenes import KEY, NOW, in_threads, put, read
 from tests.contract.blobs import (
@@ -206,6 +208,19 @@ def test_files_are_not_given_away_and_urls_only_where_the_gateway_serves_them(
     store = encrypted(local_store(tmp_path), keys)
     assert not isinstance(store, SupportsLocalFiles)
     assert isinstance(store, SupportsSignedUrls)
+
+
+def test_a_list_has_a_blob_whose_footer_cannot_be_read_without_its_checksums(keys: KeysOfTests, tmp_path: Path) -> None:
+    store = encrypted(local_store(tmp_path), keys)
+    contents = {key: bytes(100 + number) for number, key in enumerate(("a/x", "b/x"))}
+    for key, content in contents.items():
+        put(store, key, content)
+    [bad] = tmp_path.rglob("a/x.blob/content")
+    with unreadable(bad):
+        assert isinstance(store, SupportsListing)
+        found = store.scan(limit=10)
+    assert {info.key: info.size for info in found} == {key: len(content) for key, content in contents.items()}
+    assert [info.sha256 is None for info in found] == [True, False]
 
 
 def all_resealed(store: EncryptedBlobStore, limit: int = 2) -> list[Resealed]:

@@ -285,17 +285,15 @@ def test_a_blob_with_a_damaged_description_is_damaged_and_gives_way(
 
 
 @pytest.mark.parametrize("limit", [1, 10])
-def test_a_list_goes_on_behind_a_blob_that_cannot_be_described(
-    root: Path, monkeypatch: pytest.MonkeyPatch, limit: int
-) -> None:
+def test_a_list_goes_on_behind_a_blob_that_cannot_be_described(root: Path, limit: int) -> None:
     store = open_local(root)
     for key in ("a", "b", "c", "d"):
         put(store, key)
     (root / "blobs/a.blob/info.json").write_bytes(b"")
-    unreadable(monkeypatch, root / "blobs/c.blob/info.json")
     found: list[str] = []
-    while page := store.scan(after=found[-1] if found else "", limit=limit):
-        found += [info.key for info in page]
+    with unreadable(root / "blobs/c.blob/info.json"):
+        while page := store.scan(after=found[-1] if found else "", limit=limit):
+            found += [info.key for info in page]
     assert found == ["b", "d"]
     store.close()
 
@@ -303,8 +301,7 @@ def test_a_list_goes_on_behind_a_blob_that_cannot_be_described(
 def test_a_list_of_a_disk_that_fails_as_a_whole_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_local(root)
     put(store, "a")
-    with monkeypatch.context() as patch:
-        unreadable(patch, root / "blobs/a.blob/info.json")
+    with unreadable(root / "blobs/a.blob/info.json"), monkeypatch.context() as patch:
         patch.setattr(os, "rename", failing(errno.EROFS))
         with pytest.raises(StorageUnavailable):
             store.scan(limit=10)

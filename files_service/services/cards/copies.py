@@ -13,6 +13,7 @@ from files_service.domain.chunking import chunk_key_beside, manifest_of
 from files_service.domain.verdict import Code, Reason
 from files_service.services.cards.known import find_record, is_usable
 from files_service.services.content import chunks_of
+from files_service.services.scrub.reading import is_gone
 from storage_adapters import (
     JSON,
     BlobCopy,
@@ -24,7 +25,6 @@ from storage_adapters import (
     StorageUnavailable,
     SupportsColdReads,
     SupportsCopies,
-    SupportsLocalFiles,
 )
 
 
@@ -76,11 +76,9 @@ def _read(core: Core, copy: BlobCopy, parts: tuple[Part, ...], entry: JSON) -> G
                     yield len(piece)
             except (BlobNotFound, BlobDamaged, KeyUnavailable) as error:
                 return _damaged(path, copy, f"cannot be read: {error.__class__.__name__}")
-            except StorageUnavailable:
-                if not isinstance(copy.store, SupportsLocalFiles):
+            except StorageUnavailable as error:
+                if not is_gone(copy.store, error):
                     raise
-                # Some sectors of a disk are gone while it works otherwise.
-                copy.store.ping()
                 return _damaged(path, copy, "cannot be read")
             if expected not in (None, digest.hexdigest()):
                 return _damaged(path, copy, "has other bytes than were stored")

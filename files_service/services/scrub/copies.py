@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator
 
 from files_service.core import Core
-from files_service.services.scrub.reading import Reading
-from storage_adapters import BlobCopy, BlobNotFound, StorageUnavailable, SupportsCopies
+from files_service.services.scrub.reading import Reading, Reason, describe
+from storage_adapters import BlobCopy, BlobInfo, BlobStore, StorageUnavailable, SupportsCopies
 
 logger = logging.getLogger(__name__)
 
@@ -26,20 +26,24 @@ def mend_copies(core: Core, key: str, checksum: str, expected: str) -> Iterator[
         try:
             reading = Reading(copy.store, key, checksum)
             yield from reading.pieces()
+            # The bytes of a blob may be read without its description.
+            is_good = reading.digest == expected and isinstance(describe(copy.store, key), BlobInfo)
         except StorageUnavailable as error:
             logger.warning("a copy was not examined: %s", error, extra={"key": key, "domain": copy.domain})
         else:
-            (good if reading.digest == expected else bad).append(copy)
+            (good if is_good else bad).append(copy)
     if good and bad:
         for copy in bad:
-            _remove(copy, key)
+            remove_bad(copy.store, key)
         made = core.blobs.restore(key, now=core.clock())
         domains = [copy.domain for copy in bad]
         logger.warning("bad copies were made anew", extra={"key": key, "domains": domains, "copies": made})
 
 
-def _remove(copy: BlobCopy, key: str) -> None:
-    try:
-        copy.store.delete(key, generation=copy.store.head(key).generation)
-    except BlobNotFound:
-        return
+def remove_bad(blobs: BlobStore, key: str) -> None:
+    """Delete the blob of a key to make room for good bytes; whichever it is where the disk cannot describe it."""
+    found = describe(blobs, key)
+    if isinstance(found, BlobInfo):
+        blobs.delete(key, generation=found.generation)
+    elif found is Reason.UNREADABLE:
+        blobs.delete(key)

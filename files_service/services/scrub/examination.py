@@ -18,7 +18,7 @@ from files_service.core import Core
 from files_service.domain.chunking import aside_key, chunk_key_beside, manifest_of
 from files_service.services.content import chunks_of
 from files_service.services.scrub.copies import mend_copies
-from files_service.services.scrub.reading import Reading, Reason
+from files_service.services.scrub.reading import Reading, Reason, describe
 from storage_adapters import (
     BlobExists,
     BlobInfo,
@@ -119,10 +119,9 @@ def _examine_chunk(core: Core, key: str, chunk: Chunk) -> Generator[int | Loss, 
         return reading.crc32
     for _ in range(_ATTEMPTS):
         # Looked at only now: a healthy chunk costs one request.
-        try:
-            info = core.blobs.head(key)
-        except BlobNotFound:
-            yield Loss(reason=Reason.MISSING, offset=chunk.offset)
+        info = describe(core.blobs, key)
+        if isinstance(info, Reason):
+            yield Loss(reason=info, offset=chunk.offset)
             return None
         if info.size != chunk.size:
             yield Loss(reason=Reason.CUT, offset=chunk.offset)
@@ -144,10 +143,9 @@ def _examine_blob(core: Core, part: Part) -> Iterator[Step]:
     known = next((name for name in _STRONGEST_FIRST if getattr(part, name)), None)
     if known is not None:
         yield from mend_copies(core, part.key, known, getattr(part, known))
-    try:
-        info = core.blobs.head(part.key)
-    except BlobNotFound:
-        yield Loss(reason=Reason.MISSING)
+    info = describe(core.blobs, part.key)
+    if isinstance(info, Reason):
+        yield Loss(reason=info)
         return
     if info.size != part.size:
         yield Loss(reason=Reason.CUT)

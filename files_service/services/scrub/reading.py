@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
@@ -12,11 +13,13 @@ from isal.isal_zlib import crc32
 
 from storage_adapters import (
     BlobDamaged,
+    BlobInfo,
     BlobNotFound,
     BlobStore,
+    KeepsOnDisk,
     KeyUnavailable,
+    StorageFull,
     StorageUnavailable,
-    SupportsLocalFiles,
 )
 
 
@@ -27,6 +30,33 @@ class Reason(StrEnum):
     CUT = "cut"
     ROTTEN = "rotten"
     UNREADABLE = "unreadable"
+
+
+def is_gone(blobs: BlobStore, error: StorageUnavailable) -> bool:
+    """Return True when a failed read says that bytes are gone: their disk is of this machine, and works otherwise.
+
+    Raises StorageUnavailable when the disk does not.
+    """
+    if isinstance(error, KeyUnavailable) or not isinstance(blobs, KeepsOnDisk):
+        return False
+    # A full disk can be read.
+    with suppress(StorageFull):
+        blobs.ping()
+    return True
+
+
+def describe(blobs: BlobStore, key: str) -> BlobInfo | Reason:
+    """Return the description of a blob, or the reason for which it has none. Raises StorageUnavailable."""
+    try:
+        return blobs.head(key)
+    except BlobDamaged:
+        return Reason.ROTTEN
+    except BlobNotFound:
+        return Reason.MISSING
+    except StorageUnavailable as error:
+        if not is_gone(blobs, error):
+            raise
+        return Reason.UNREADABLE
 
 
 class Reading:
@@ -51,13 +81,9 @@ class Reading:
             self.fault = Reason.ROTTEN
         except BlobNotFound:
             self.fault = Reason.MISSING
-        except KeyUnavailable:
-            raise
-        except StorageUnavailable:
-            if not isinstance(self._blobs, SupportsLocalFiles):
+        except StorageUnavailable as error:
+            if not is_gone(self._blobs, error):
                 raise
-            # Some sectors of a disk are gone while it works otherwise.
-            self._blobs.ping()
             self.fault = Reason.UNREADABLE
         else:
             self.digest = hashed.hexdigest()

@@ -13,8 +13,10 @@ from files_service.domain.uploads import CHECKSUMS, mismatch
 from files_service.domain.versions import is_lost
 from files_service.services import content
 from files_service.services.files import load_owning
+from files_service.services.scrub.copies import remove_bad
 from files_service.services.scrub.examination import Whole, examine
 from files_service.services.scrub.marks import PAGE, LostPart, clear_mark, forget_mark, is_mark_of, lost_parts
+from files_service.services.scrub.reading import describe
 from files_service.services.uploads.chunk_bytes import CHUNK_TYPE
 from storage_adapters import (
     BlobExists,
@@ -53,7 +55,7 @@ def generation_of_whole(core: Core, part: Part, *, firm: str = "", suspect: int 
     """
     try:
         if manifest_of(part) is None:
-            info = core.blobs.head(part.key)
+            info = _head(core, part.key)
             return info.generation if info.generation != firm and _is_on_record(part, info) else None
         if firm or (part.size and not _has_chunk(core, part, suspect)) or not content.has_all_chunks(core, part):
             return None
@@ -119,8 +121,7 @@ def _bring_blob(core: Core, part: Part, donor: Part) -> Iterator[int]:
     if not is_whole:
         raise BlobNotFound(f"the bytes of {donor.key} are lost, too")
     # Only now: bad bytes are better than none.
-    with suppress(BlobNotFound):
-        core.blobs.delete(part.key, generation=core.blobs.head(part.key).generation)
+    remove_bad(core.blobs, part.key)
     declared = {name: getattr(part, name) for name in CHECKSUMS}
     yield from _store(core, part.key, content.read(core, donor), part.content_type, {**declared, "size": part.size})
 
@@ -148,7 +149,15 @@ def _is_on_record(part: Part, info: BlobInfo) -> bool:
 
 
 def _has_chunk(core: Core, part: Part, offset: int) -> bool:
-    return any(True for key, _, _ in content.chunk_slices(core, part, offset, offset + 1) if core.blobs.head(key))
+    return any(True for key, _, _ in content.chunk_slices(core, part, offset, offset + 1) if _head(core, key))
+
+
+def _head(core: Core, key: str) -> BlobInfo:
+    """Describe a blob. Raises BlobNotFound, also where the disk cannot."""
+    found = describe(core.blobs, key)
+    if isinstance(found, BlobInfo):
+        return found
+    raise BlobNotFound(f"blob {key} is {found}")
 
 
 def _marked_part(core: Core, lost: LostPart) -> tuple[FileRecord, Part] | None:

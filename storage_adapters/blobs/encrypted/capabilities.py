@@ -13,9 +13,19 @@ from storage_adapters.blobs.encrypted.store import EncryptedBlobStore, damage_re
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
 from storage_adapters.blobs.forwarding import ForwardsPublicUrls, ForwardsServedUrls, ForwardsSignedUrls
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable, NoAddress
+from storage_adapters.errors import (
+    BlobExists,
+    BlobNotFound,
+    ChecksumMismatch,
+    InvalidKey,
+    KeyUnavailable,
+    NoAddress,
+    StorageDenied,
+    StorageUnavailable,
+)
 from storage_adapters.ports.blob_capabilities import (
     BlobCopy,
+    KeepsOnDisk,
     StartsUploads,
     SupportsColdReads,
     SupportsCopies,
@@ -107,15 +117,21 @@ class _Copying(EncryptedBlobStore, SupportsCopy):
 
 class _Listing(EncryptedBlobStore, SupportsListing):
     def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
-        """See ``SupportsListing``. A blob whose key is not available has a size, and no checksums."""
+        """See ``SupportsListing``. A blob that cannot be opened has a size, and no checksums."""
         assert isinstance(self._inner, SupportsListing)
         return [self._look_anyhow(stored) for stored in self._inner.scan(prefix=prefix, after=after, limit=limit)]
 
     def _look_anyhow(self, stored: BlobInfo) -> BlobInfo:
         try:
             return self._look(stored)
-        except (KeyUnavailable, BlobNotFound):
-            return replace(stored, size=content_size(stored.size), md5=None, crc32c=None, sha256=None)
+        except (KeyUnavailable, StorageDenied, BlobNotFound):
+            pass
+        except StorageUnavailable:
+            if not isinstance(self, KeepsOnDisk):
+                raise
+            # Some sectors of a disk are gone while it works otherwise.
+            self.ping()
+        return replace(stored, size=content_size(stored.size), md5=None, crc32c=None, sha256=None)
 
 
 class _Copies(EncryptedBlobStore, SupportsCopies):
@@ -135,6 +151,10 @@ class _ColdReads(EncryptedBlobStore, SupportsColdReads):
         """See ``SupportsColdReads``."""
         assert isinstance(self._inner, SupportsColdReads)
         self._inner.forget_cached(key)
+
+
+class _OnDisk(EncryptedBlobStore, KeepsOnDisk):
+    pass
 
 
 class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
@@ -205,6 +225,7 @@ _CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsFreeSpace, _FreeSpace),
     (SupportsCopies, _Copies),
     (SupportsColdReads, _ColdReads),
+    (KeepsOnDisk, _OnDisk),
 )
 _DIRECT: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsSignedUrls, _DirectUrls),

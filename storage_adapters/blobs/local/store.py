@@ -32,6 +32,7 @@ from storage_adapters.codec import blob_info_to_document
 from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageUnavailable, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
+    KeepsOnDisk,
     SupportsColdReads,
     SupportsCopy,
     SupportsFreeSpace,
@@ -56,6 +57,7 @@ class LocalBlobStore(
     SupportsCopy,
     SupportsLocalFiles,
     SupportsWholeWrites,
+    KeepsOnDisk,
     SupportsColdReads,
     SupportsFreeSpace,
     SupportsListing,

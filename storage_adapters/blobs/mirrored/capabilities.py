@@ -12,6 +12,7 @@ from storage_adapters.blobs.mirrored.store import MirroredBlobStore, TwinStore
 from storage_adapters.blobs.mirrored.writer import write_twin
 from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
 from storage_adapters.ports.blob_capabilities import (
+    KeepsOnDisk,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -62,6 +63,10 @@ class _LocalFiles(MirroredBlobStore, SupportsLocalFiles):
             return self._second.local_path(key)
 
 
+class _OnDisk(MirroredBlobStore, KeepsOnDisk):
+    pass
+
+
 class _FreeSpace(MirroredBlobStore, SupportsFreeSpace):
     def free_bytes(self) -> int:
         """See ``SupportsFreeSpace``."""
@@ -79,6 +84,7 @@ class _PublicUrls(ForwardsPublicUrls, MirroredBlobStore):
 _OF_BOTH: tuple[tuple[type, type[MirroredBlobStore]], ...] = (
     (SupportsListing, _Listing),
     (SupportsLocalFiles, _LocalFiles),
+    (KeepsOnDisk, _OnDisk),
     (SupportsFreeSpace, _FreeSpace),
 )
 _OF_THE_FIRST: tuple[tuple[type, type[MirroredBlobStore]], ...] = (
