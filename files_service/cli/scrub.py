@@ -30,20 +30,25 @@ def scrub(session: Session, *, owner: str | None) -> None:
     """Read and hash all stored bytes now, without a limit on the rate.
 
     Marks lost parts as the worker does and prints them: file, part, reason, offset, owner and name. The exit status is
-    1 when bytes are lost.
+    1 when bytes are lost, or the store refuses to give some.
     """
     with session.core() as core:
         try:
-            lost, files = _scrub(core, owner)
+            lost, unread, files = _scrub(core, owner)
         except StorageError as error:
             raise Failed(f"a store does not answer: {error}", "Run `files doctor` to check each part.") from error
     echo(f"{number_of(files, 'file')} read, {number_of(lost, 'part')} lost")
+    if unread:
+        raise Failed(f"{number_of(unread, 'part')} not read: the store refuses them", "The log names them and why.")
     if lost:
         raise SystemExit(1)
 
 
-def _scrub(core: Core, owner: str | None) -> tuple[int, int]:
-    """Run one pass; return the number of lost parts and of files. A whole pass counts as one of the worker's."""
+def _scrub(core: Core, owner: str | None) -> tuple[int, int, int]:
+    """Run one pass; return the numbers of lost parts, of parts that were not read, and of files.
+
+    A pass over all files counts as one of the worker's.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
@@ -65,7 +70,7 @@ def _scrub(core: Core, owner: str | None) -> tuple[int, int]:
             bar.advance(task, cost)
     if owner is None:
         _record(core, began_at, earlier)
-    return len(lost), walk.files
+    return len(lost), walk.unread, walk.files
 
 
 def _record(core: Core, began_at: int, earlier: Progress | None) -> None:

@@ -48,6 +48,9 @@ class WorkerCollector(Collector):
         scrubber = self._worker.scrubber
         yield GaugeMetricFamily("files_lost_parts", "Parts whose bytes are lost, up to 10 000.", scrubber.lost)
         yield GaugeMetricFamily(
+            "files_unread_parts", "Parts that the pass could not read although the store answers.", scrubber.unread
+        )
+        yield GaugeMetricFamily(
             "files_oldest_unverified_seconds",
             "Age of the stored bytes that were not read for longest.",
             scrubber.oldest_unverified_seconds,

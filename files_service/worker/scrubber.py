@@ -66,6 +66,11 @@ class Scrubber:
         return self._any_lost
 
     @property
+    def unread(self) -> int:
+        """Parts that the pass could not read although the store answers, since this worker runs it; or the last one."""
+        return self._walk.unread
+
+    @property
     def oldest_unverified_seconds(self) -> float:
         """Age of the bytes that were not read for longest; 0 where nothing is known."""
         since = self._progress.unverified_since(self._walk.created_at) if self._progress is not None else None
@@ -140,7 +145,9 @@ class Scrubber:
         self._progress = replace(progress, cost=progress.cost + cost, cursor=self._walk.cursor)
         if ended:
             self._progress = replace(self._progress, ended_at=self._core.clock(), cursor=START)
-            logger.info("all bytes read", extra={"cost": self._progress.cost, "files": self._walk.files})
+            level = logging.WARNING if self._walk.unread else logging.INFO
+            extra = {"cost": self._progress.cost, "files": self._walk.files, "unread_parts": self._walk.unread}
+            logger.log(level, "all bytes read", extra=extra)
         if ended or timer() >= self._save_at:
             self._save()
         elapsed = (timer() - began) / 1000

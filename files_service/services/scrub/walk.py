@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from files_service.core import Core
@@ -11,11 +11,23 @@ from files_service.domain.chunking import upload_id_of_part
 from files_service.domain.versions import is_lost
 from files_service.services.scrub.examination import Loss, Reached, Whole, examine
 from files_service.services.scrub.marks import clear_mark, mark_lost, note_crc32
-from storage_adapters import FileRecord, KeyUnavailable, ListQuery, Part, Position
+from storage_adapters import (
+    FileRecord,
+    KeyUnavailable,
+    ListQuery,
+    Part,
+    Position,
+    StorageDenied,
+    StorageUnavailable,
+)
+
+logger = logging.getLogger(__name__)
 
 PAGE = 20
 # Opening and describing an object costs as much as reading this many bytes.
 PART_COST = 64 * 1024
+# Failures at one place, while the stores answer otherwise, after which the rest of the part is left out.
+_ATTEMPTS = 3
 _ORDER = ListQuery(section=None, order_by="created_at", descending=False, limit=PAGE)
 
 
@@ -35,7 +47,8 @@ START = Cursor()
 class Walk:
     """One walk. ``cursor`` is what it has reached; ``created_at`` is that of the file under examination.
 
-    ``on_loss`` gets every loss that is marked. After an error, ``steps`` goes on from the same place.
+    ``on_loss`` gets every loss that is marked. After an error, ``steps`` goes on from the same place. ``unread`` counts
+    parts that the store refuses, or never answers for: they are left out, and are no loss.
     """
 
     def __init__(
@@ -48,7 +61,8 @@ class Walk:
     ) -> None:
         self.cursor = cursor
         self.created_at: int | None = None
-        self.files = 0
+        self.files = self.unread = 0
+        self._failed_at, self._failures = cursor, 0
         self._core, self._owner, self._on_loss = core, owner, on_loss
 
     def steps(self) -> Iterator[int]:
@@ -70,10 +84,33 @@ class Walk:
         first = next((index for index, part in enumerate(parts) if _place(part) == begun.part_id), 0)
         for part in parts[first:]:
             if part.received_at is not None and part.bucket == self._core.blobs.bucket:
+                offset = begun.offset if _place(part) == begun.part_id else 0
+                self.cursor = Cursor(self.cursor.after, record.file_id, _place(part), offset)
                 yield PART_COST
-                # Bytes of a tenant whose key was deleted, or is not configured, can be neither read nor taken for lost.
-                with suppress(KeyUnavailable):
-                    yield from self._examine_part(record, part, begun.offset if _place(part) == begun.part_id else 0)
+                try:
+                    yield from self._examine_part(record, part, offset)
+                except KeyUnavailable:
+                    # Bytes of a tenant whose key was deleted, or is not configured: neither readable nor lost.
+                    pass
+                except StorageUnavailable as error:
+                    if not self._may_leave_out(error):
+                        raise
+                    self.unread += 1
+                    extra = {"file_id": record.file_id, "part_id": part.part_id, "error": str(error)}
+                    logger.warning("a part was not read", extra=extra)
+
+    def _may_leave_out(self, error: StorageUnavailable) -> bool:
+        """Return True when the part alone is refused, or has failed often enough, and the stores answer otherwise."""
+        self._failures = self._failures + 1 if self.cursor == self._failed_at else 1
+        self._failed_at = self.cursor
+        if not isinstance(error, StorageDenied) and self._failures < _ATTEMPTS:
+            return False
+        try:
+            self._core.blobs.ping()
+            self._core.metadata.ping()
+        except StorageUnavailable:
+            return False
+        return True
 
     def _examine_part(self, record: FileRecord, part: Part, offset: int) -> Iterator[int]:
         for step in examine(self._core, part, offset=offset):
