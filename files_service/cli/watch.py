@@ -169,7 +169,7 @@ def _run(watching: Watching, card: Card, stop: threading.Event, display: Display
     )
     outcome = run_card(card, options, watching.service)
     session_id = str((outcome.session or {}).get("session_id") or "")
-    return Result(outcome.ending is not Ending.INTERRUPTED, _text_of(outcome), session_id)
+    return Result(outcome.is_over, _text_of(outcome), session_id)
 
 
 def _text_of(outcome: Outcome) -> str:

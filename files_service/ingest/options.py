@@ -56,7 +56,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Result of a run. ``session`` is the session at the service, with its verdict when that was given."""
+    """Result of a run. ``session`` is the session at the service, with its verdict when that was given.
+
+    ``is_busy`` is True for a run that was refused because another one takes the card.
+    """
 
     ending: Ending
     reason: str = ""
@@ -66,6 +69,12 @@ class Outcome:
     failed: tuple[Entry, ...] = ()
     sent_bytes: int = 0
     read_bytes: int = 0
+    is_busy: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """False where another run, begun later, may go on."""
+        return self.ending is not Ending.INTERRUPTED and not self.is_busy
 
     @property
     def verdict(self) -> JSON | None:

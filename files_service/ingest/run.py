@@ -39,7 +39,8 @@ def run_card(card: Card, options: Options, service: Service) -> Outcome:
 async def _run(card: Card, options: Options, service: Service) -> Outcome:
     async with AsyncExitStack() as stack:
         if not stack.enter_context(alone(options.state_folder, service.url, card.card_id)):
-            return Outcome(ending=Ending.REFUSED, reason="another run on this machine takes this card")
+            reason = "another run on this machine takes this card"
+            return Outcome(ending=Ending.REFUSED, reason=reason, is_busy=True)
         database = stack.enter_context(closing(Database(options.state_folder)))
         remote = await stack.enter_async_context(service.connect())
         pool = stack.enter_context(ThreadPoolExecutor(2 * FILES_READ, "card"))

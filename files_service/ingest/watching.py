@@ -224,7 +224,7 @@ class Watcher:
         """Run a card, when its reader and the card itself are free; return True when it is over."""
         failures = 0
         while not seat.stop.is_set():
-            with self._turn(self._cards[card.card_id], seat) and self._turn(self._readers[seat.volume.reader], seat):
+            with self._turn(self._cards[card.card_id], seat), self._turn(self._readers[seat.volume.reader], seat):
                 if seat.stop.is_set():
                     break
                 self._say(Told.BEGAN, f"reading {_name(card)}", seat.volume, card)

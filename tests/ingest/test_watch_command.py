@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from files_service.cli import cli
 from files_service.gateway.auth.bearer import make_token
+from files_service.ingest.alone import alone
 from tests.cores import SECRETS
 from tests.gateway.serving import Served
 from tests.ingest.bringing import OWNER, received_bytes
@@ -123,6 +124,23 @@ def test_a_card_is_taken_once_another_command_allows_it(
         assert command(environ, "ignore", unknown["card_id"]).startswith("ignored: ")
         card.pull()
         process.wait("card_removed")
+
+
+def test_a_card_that_another_run_takes_is_taken_when_that_has_ended(
+    served: Served, tmp_path: Path, environ: dict[str, str], card: Slot
+) -> None:
+    with running(tmp_path, environ) as process:
+        card.insert()
+        card_id = process.wait("card_unknown")["card_id"]
+        with alone(tmp_path / "state" / "files", f"http://127.0.0.1:{served.port}", card_id) as has_card:
+            assert has_card
+            command(environ, "allow", card_id)
+            assert "another run" in process.wait("card_ended")["text"]
+        wait_until(
+            lambda: any(": complete: " in event["text"] for event in process.events if event["event"] == "card_ended"),
+            seconds=PATIENCE_SECONDS,
+            otherwise="the card was left alone",
+        )
 
 
 def test_a_person_at_a_terminal_answers(served: Served, tmp_path: Path, environ: dict[str, str], card: Slot) -> None:

@@ -78,7 +78,7 @@ def watching(
         )
         outcome = run_card(card, options, service_at(port))
         watched.outcomes.append(outcome)
-        return Result(outcome.ending is not Ending.INTERRUPTED, outcome.ending)
+        return Result(outcome.is_over, outcome.ending)
 
     watcher = Watcher(
         volumes,
@@ -265,6 +265,32 @@ def test_the_cards_of_one_reader_share_it_and_those_of_others_do_not_wait(served
         go_on.set()
         seen.wait(Told.ENDED, 5)
     assert max(most) == 2
+
+
+def test_a_card_that_is_put_in_again_waits_for_the_end_of_its_run(served: Served, tmp_path: Path) -> None:
+    roots, reader = allowed_folders(served, tmp_path, 2), Reader()
+    go_on = threading.Event()
+
+    def run(card: Card, stop: threading.Event) -> Result:
+        if card.root == roots[0]:
+            # A run that takes a while to end.
+            assert go_on.wait(PATIENCE_SECONDS)
+        return Result(is_over=not stop.is_set(), text="ended")
+
+    with watching(served.port, reader, tmp_path / "s", run=run, parallel=3) as seen:
+        reader.put_in(roots[:1])
+        seen.wait(Told.BEGAN)
+        reader.cards = ()
+        seen.wait(Told.REMOVED)
+        reader.put_in(roots[:1])
+        seen.wait(Told.FOUND, 2)
+        # Another card of the reader does not wait.
+        reader.put_in(roots[1:])
+        seen.wait(Told.ENDED)
+        assert seen.kinds(Told.BEGAN) == [Told.BEGAN] * 2
+        go_on.set()
+        seen.wait(Told.ENDED, 3)
+    assert seen.kinds(Told.BEGAN) == [Told.BEGAN] * 3
 
 
 def test_no_insertion_and_no_removal_is_missed_while_cards_are_busy(served: Served, tmp_path: Path) -> None:
