@@ -23,6 +23,7 @@ from files_service.ingest.card import Card
 from files_service.ingest.config import BadConfig, WatchConfig, load_config
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.permission import NoSuchCard, Permission, Permissions
+from files_service.ingest.progress import Unbroken
 from files_service.ingest.run import run_card
 from files_service.ingest.service import Service, Unreachable
 from files_service.ingest.transports.opening import TRANSPORTS
@@ -164,7 +165,7 @@ def _run(watching: Watching, card: Card, stop: threading.Event, display: Display
         announce=False,
         # The watcher awaits the verdict, after the next card has the reader.
         verdict_seconds=0,
-        progress=display.progress(card),
+        progress=Unbroken(display.progress(card)),
         stop=stop,
     )
     outcome = run_card(card, options, watching.service)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from files_service.domain.cards import Tally
 from files_service.ingest.card import Card
 from files_service.ingest.entries import Entry
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +45,45 @@ class Progress:
 
     def said(self, text: str) -> None:
         """Show a line for people."""
+
+
+class Unbroken(Progress):
+    """Progress that goes on without its listener from the first fault on: the card is taken also when nobody reads."""
+
+    def __init__(self, listener: Progress) -> None:
+        self._listener = listener
+
+    def planned(self, card: Card, *, files: int, size: int, clips: int) -> None:
+        """See ``Progress``."""
+        self._tell(lambda to: to.planned(card, files=files, size=size, clips=clips))
+
+    def sorted(self, found: Sorting) -> None:
+        """See ``Progress``."""
+        self._tell(lambda to: to.sorted(found))
+
+    def began(self, path: str, size: int) -> None:
+        """See ``Progress``."""
+        self._tell(lambda to: to.began(path, size))
+
+    def moved(self, path: str, count: int) -> None:
+        """See ``Progress``."""
+        self._tell(lambda to: to.moved(path, count))
+
+    def ended(self, entry: Entry) -> None:
+        """See ``Progress``."""
+        self._tell(lambda to: to.ended(entry))
+
+    def reread(self, count: int, size: int) -> None:
+        """See ``Progress``."""
+        self._tell(lambda to: to.reread(count, size))
+
+    def said(self, text: str) -> None:
+        """See ``Progress``."""
+        self._tell(lambda to: to.said(text))
+
+    def _tell(self, tell: Callable[[Progress], None]) -> None:
+        try:
+            tell(self._listener)
+        except Exception:
+            logger.exception("the progress of a card is shown no more")
+            self._listener = Progress()

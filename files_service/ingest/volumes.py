@@ -208,8 +208,12 @@ class Detector:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._look()
-            self._volumes.wait(self._look_seconds)
+            try:
+                self._look()
+                self._volumes.wait(self._look_seconds)
+            except Exception:
+                logger.exception("a look at the volumes failed")
+                self._stop.wait(self._look_seconds)
 
     def _look(self) -> None:
         try:
@@ -218,7 +222,14 @@ class Detector:
             logger.exception("volumes cannot be listed")
             return
         for key in self._known.keys() - current.keys():
-            self._tell(Change(self._known[key], is_there=False))
+            self._say(Change(self._known[key], is_there=False))
         for key in current.keys() - self._known.keys():
-            self._tell(Change(current[key], is_there=True))
+            self._say(Change(current[key], is_there=True))
         self._known = current
+
+    def _say(self, change: Change) -> None:
+        """Tell one change; a fault keeps no other from being told."""
+        try:
+            self._tell(change)
+        except Exception:
+            logger.exception("a change of the volumes failed", extra={"root": str(change.volume.root)})

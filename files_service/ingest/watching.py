@@ -276,7 +276,11 @@ class Watcher:
                 self._mounter.look()
 
     def _say(self, kind: Told, text: str, volume: Volume | None = None, card: Card | None = None) -> None:
-        self._tell(Notice(kind, text, volume, card))
+        try:
+            self._tell(Notice(kind, text, volume, card))
+        except Exception:
+            # Cards are taken also when nobody reads what is told.
+            logger.exception("a notice was not told", extra={"kind": kind.value, "text": text})
 
 
 def _name(card: Card) -> str:

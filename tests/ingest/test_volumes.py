@@ -78,14 +78,14 @@ class Scripted(Volumes):
     """Volumes that a test puts in and takes out; each look waits for the test."""
 
     def __init__(self) -> None:
-        self.scenes: SimpleQueue[tuple[Volume, ...] | OSError] = SimpleQueue()
+        self.scenes: SimpleQueue[tuple[Volume, ...] | Exception] = SimpleQueue()
         self.is_closed = threading.Event()
         self.looks = 0
 
     def current(self) -> tuple[Volume, ...]:
         scene = self.scenes.get(timeout=PATIENCE_SECONDS)
         self.looks += 1
-        if isinstance(scene, OSError):
+        if isinstance(scene, Exception):
             raise scene
         return scene
 
@@ -110,6 +110,23 @@ def test_another_card_at_the_same_place_is_a_removal_and_an_insertion() -> None:
     assert [(change.volume.key, change.is_there) for change in seen] == [
         *(("1", True), ("1", False), ("2", True), ("2", False)),
     ]
+
+
+def test_a_fault_of_a_look_or_of_its_listener_keeps_no_later_change_from_being_told() -> None:
+    volumes, told = Scripted(), list[Change]()
+
+    def tell(change: Change) -> None:
+        told.append(change)
+        raise BrokenPipeError
+
+    detector = Detector(volumes, tell, look_seconds=0)
+    detector.start()
+    for scene in ((volume("1"), volume("2")), ValueError("a strange table"), (volume("1"),)):
+        volumes.scenes.put(scene)
+    wait_until(lambda: len(told) == 3, seconds=PATIENCE_SECONDS)
+    volumes.scenes.put(())
+    detector.stop()
+    assert [(change.volume.key, change.is_there) for change in told[2:3]] == [("2", False)]
 
 
 def table(tmp_path: Path, *lines: str) -> LinuxVolumes:

@@ -143,6 +143,28 @@ def test_a_card_that_another_run_takes_is_taken_when_that_has_ended(
         )
 
 
+def test_a_card_is_taken_also_when_the_reader_of_the_events_has_gone(
+    served: Served, tmp_path: Path, environ: dict[str, str], card: Slot
+) -> None:
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen([*FILES, "--json"], env=environ, cwd=tmp_path, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline()) == {"event": "ready"}
+            process.stdout.close()
+            card.insert()
+            wait_until(lambda: command(environ, "cards") != "", seconds=PATIENCE_SECONDS)
+            command(environ, "allow", command(environ, "cards").split()[0])
+            sent = sum(len(content) for name, content in GOPRO.items() if name != "Get_started_with_GoPro.url")
+            wait_until(lambda: received_bytes(served) == sent, seconds=PATIENCE_SECONDS)
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
+
+
 def test_a_person_at_a_terminal_answers(served: Served, tmp_path: Path, environ: dict[str, str], card: Slot) -> None:
     mine, theirs = pty.openpty()
     seen = b""

@@ -62,10 +62,16 @@ def watching(
     run: Callable[[Card, threading.Event], Result] | None = None,
     ask: Ask | None = None,
     reading: Reading | None = None,
+    is_heard: bool = True,
     **policy: Any,
 ) -> Iterator[Watched]:
-    """Watch volumes for the duration of the block."""
+    """Watch volumes for the duration of the block; whoever reads what is told may have gone."""
     watched = Watched()
+
+    def tell(notice: Notice) -> None:
+        watched.notices.append(notice)
+        if not is_heard:
+            raise BrokenPipeError
 
     def bring(card: Card, stop: threading.Event) -> Result:
         options = Options(
@@ -84,7 +90,7 @@ def watching(
         volumes,
         Permissions(service_at(port)),
         run or bring,
-        watched.notices.append,
+        tell,
         policy=Policy(**{**QUICK, **policy}),
         ask=ask,
     )
@@ -327,6 +333,18 @@ def test_a_run_that_is_interrupted_or_fails_is_repeated_while_the_card_is_there(
         reader.put_in([root])
         wait_until(lambda: any("done" in each.text for each in seen.notices), seconds=PATIENCE_SECONDS)
     assert seen.kinds(Told.BEGAN) == [Told.BEGAN] * 3
+
+
+def test_cards_are_taken_also_when_nobody_reads_what_is_told(served: Served, tmp_path: Path) -> None:
+    roots, reader = allowed_folders(served, tmp_path, 2), Reader()
+    with watching(served.port, reader, tmp_path / "s", is_heard=False) as seen:
+        for number, root in enumerate(roots):
+            reader.put_in([root])
+            seen.wait(Told.ENDED, number + 1)
+            reader.cards = ()
+            seen.wait(Told.REMOVED, number + 1)
+    assert [outcome.ending for outcome in seen.outcomes] == [Ending.COMPLETE] * 2
+    assert Told.UNREADABLE not in seen.kinds()
 
 
 def test_a_volume_without_folders_of_a_camera_is_no_card_unless_all_are(served: Served, tmp_path: Path) -> None:
