@@ -16,7 +16,16 @@ from files_service.services.scrub.marks import PAGE, LostPart, lost_parts
 from files_service.services.scrub.progress import Progress, load_progress, save_progress
 from files_service.services.scrub.repair import recheck, repair_from
 from files_service.services.scrub.walk import PART_COST, START, Walk
-from storage_adapters import Change, FileRecord, Part, RevisionConflict, StorageError, SupportsDocuments
+from storage_adapters import (
+    Change,
+    FileRecord,
+    Part,
+    RevisionConflict,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+    SupportsDocuments,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +40,8 @@ TURN_BYTES = 8 * 1024 * 1024
 TURN_SECONDS = 1
 MOST_COUNTED = 10_000
 MOST_WAITING = 1_000
+# Attempts to repair lost parts by one file.
+MOST_REPAIRS = 10
 
 
 class Scrubber:
@@ -43,10 +54,11 @@ class Scrubber:
         self._lease = Lease(
             core.metadata, "scrub", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
         )
-        self._brought: deque[str] = deque(maxlen=MOST_WAITING)
+        # Files that may repair lost parts, with the failures of each.
+        self._brought: deque[tuple[str, int]] = deque(maxlen=MOST_WAITING)
         # Looked up at the first change; later losses are announced by the feed before the bytes that repair them.
         self._any_lost: bool | None = None
-        self._look_at = self._save_at = self._next_at = 0
+        self._look_at = self._save_at = self._next_at = self._repair_at = 0
         self._due_at = self._looked_at = 0
         self._rate: float = LEAST_RATE
         self._progress: Progress | None = None
@@ -62,7 +74,7 @@ class Scrubber:
         if self._any_lost is None:
             self._any_lost = next(self._marks(), None) is not None
         if self._any_lost:
-            self._brought.append(change.file_id)
+            self._brought.append((change.file_id, 0))
         return self._any_lost
 
     @property
@@ -103,12 +115,28 @@ class Scrubber:
         self._lease.release()
 
     def _repair(self) -> None:
-        """Repair lost parts by the bytes of new files."""
-        while self._brought and not self._stopped():
-            for _ in repair_from(self._core, self._brought[0]):
-                if self._stopped():
-                    return
-            self._brought.popleft()
+        """Repair lost parts by the bytes of new files; after a failure the next file is tried some time later."""
+        while self._brought and self._core.timer() >= self._repair_at and not self._stopped():
+            file_id, failures = self._brought.popleft()
+            try:
+                for _ in repair_from(self._core, file_id):
+                    if self._stopped():
+                        self._brought.appendleft((file_id, failures))
+                        return
+            except StorageUnavailable as error:
+                logger.warning("lost parts were not repaired: %s", error, extra={"file_id": file_id})
+                self._repair_at = self._core.timer() + int(RETRY_SECONDS * 1000)
+                self._put_back(file_id, failures, error)
+
+    def _put_back(self, file_id: str, failures: int, error: StorageUnavailable) -> None:
+        """Let a file wait behind the others; one that fails while the stores answer and have room, a few times."""
+        if not isinstance(error, StorageFull):
+            with suppress(StorageUnavailable):
+                self._core.metadata.ping()
+                self._core.blobs.ping()
+                failures += 1
+        if failures < MOST_REPAIRS:
+            self._brought.append((file_id, failures))
 
     def _look(self) -> None:
         """Look at marks whose bytes may have come back, and count the others; compute the rate anew."""

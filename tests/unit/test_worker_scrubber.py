@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from files_service.core import Core
 from files_service.messaging.events import LogPublisher
 from files_service.services.scrub.progress import load_progress
 from files_service.worker.run import Worker
-from files_service.worker.scrubber import LEAST_RATE, MOST_RATE, RETRY_SECONDS, TURN_BYTES, Scrubber
+from files_service.worker.scrubber import LEAST_RATE, MOST_RATE, MOST_REPAIRS, RETRY_SECONDS, TURN_BYTES, Scrubber
+from storage_adapters import BlobWriter, StorageUnavailable
 from tests.clocks import Clock
 from tests.cores import announced, call, meanwhile, processed_file, sqlite_core
 from tests.unit.lost_bytes import chunked_file, marks, paths, remove, rot
@@ -210,3 +212,39 @@ def test_a_new_file_of_the_same_bytes_repairs_a_blob_within_a_step(core: Core, c
     assert marks(core) == []
     assert paths(core, record)[0].read_bytes() == CONTENT
     assert len(call(core, "files.download", file_id=record["file_id"])["urls"]) == 1
+
+
+def test_a_repair_that_fails_holds_up_neither_the_walk_nor_other_repairs(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(core, LogPublisher())
+    first, second = processed_file(core, CONTENT), processed_file(core, CONTENT[1:])
+    worker.relay.step()
+    for record in (first, second):
+        rot(paths(core, record)[0])
+    run_until_read(worker.scrubber, clock)
+    assert len(marks(core)) == 2
+    for content in (CONTENT, CONTENT[1:]):
+        processed_file(core, content)
+    worker.relay.step()
+    writer, key = core.blobs.writer, paths(core, first)[0].parent
+    tried = []
+
+    def refuse(into: str, **how: Any) -> BlobWriter:
+        if str(key).endswith(f"/{into}.blob"):
+            tried.append(into)
+            raise StorageUnavailable("no room")
+        return writer(into, **how)
+
+    monkeypatch.setattr(core.blobs, "writer", refuse)
+    for _ in range(3):
+        clock.pass_seconds(worker.scrubber.step())
+    assert [found[0] for found in marks(core)] == [first["file_id"]]
+    # A pass ends meanwhile, and after some attempts the file is left alone.
+    clock.pass_seconds(DAYS * DAY)
+    worker.scrubber.step()
+    run_until_read(worker.scrubber, clock)
+    for _ in range(100):
+        clock.pass_seconds(60)
+        worker.scrubber.step()
+    assert len(tried) == MOST_REPAIRS
