@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,13 +16,23 @@ from files_service.cli.session import Failed
 from files_service.config import Settings
 from files_service.domain.identity import is_peoples
 from files_service.errors import FilesError, Unauthorized, error_from_wire
+from files_service.runtime.backoff import delay_after
 
 _ADVICE = "Set FILES_TOKEN to a token that `files token OWNER` prints beside the service, or work in its folder."
 DEFAULT_OWNER = "me"
+# Of a proxy: while a gateway starts again, it has another one or this one soon.
+_LATER = frozenset({502, 503, 504})
+_MOST_FAILURES = 8
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+T = TypeVar("T")
 
 
 class Unreachable(Failed):
     """A gateway that does not answer."""
+
+
+class NoneBehindProxy(Failed):
+    """A proxy that has no gateway in this moment, or a store that is busy: it may have one soon."""
 
 
 class NotSignedIn(Failed):
@@ -49,18 +60,33 @@ class Remote:
         return claimed_owner(self.token) or DEFAULT_OWNER
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
-        """Call a method and return its result."""
+        """Call a method and return its result. It is repeated while a proxy has no gateway: all calls allow that."""
         if not self.token:
             raise NotSignedIn(f"there is no token for {self.url}", _ADVICE)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         with self._signing_in():
-            return self._send("POST", f"{self.url}/rpc/{method}", orjson.dumps(params), headers)["result"]
+            url, body = f"{self.url}/rpc/{method}", orjson.dumps(params)
+            return self.patiently(lambda: self._send("POST", url, body, headers))["result"]
+
+    def patiently(self, attempt: Callable[[], T]) -> T:
+        """Repeat what meets a proxy without a gateway, with growing pauses. Raises NoneBehindProxy in the end."""
+        for failures in range(_MOST_FAILURES):
+            try:
+                return attempt()
+            except NoneBehindProxy:
+                time.sleep(delay_after(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
+        return attempt()
 
     def put(self, url: str, body: Iterable[bytes], headers: dict[str, str]) -> bool:
-        """Send bytes to a signed URL; return False for that of a bucket, which does not tell the service."""
+        """Send bytes to a signed URL; return False for that of a bucket, which does not tell the service.
+
+        Raises NoneBehindProxy: then they may be sent again.
+        """
         status, content = self._exchange("PUT", url, body, headers)
         try:
             answer = self.result(status, content)
+        except NoneBehindProxy:
+            raise
         except Failed:
             # The envelope of errors is that of the gateway alone.
             if status >= 300:
@@ -92,6 +118,10 @@ class Remote:
             if status >= 400:
                 raise error_from_wire(answer["error"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
+            if status in _LATER:
+                raise NoneBehindProxy(
+                    f"nothing answers behind {self.url} (status {status})", "See the log of the gateways."
+                ) from None
             raise Failed(f"another service answers at {self.url} (status {status})", "Correct FILES_HTTP.") from None
         return answer
 

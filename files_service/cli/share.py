@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from typing import Any
 
 import click
@@ -75,7 +76,8 @@ def create(
         params["items"] = [find_record(remote, params["owner"], each)["file_id"] for each in files]
         if version_id is not None:
             params["versions"] = dict.fromkeys(params["items"], version_id)
-        link = remote.call("shares.create", params)["url"]
+        # A repeated call finds the link of the first one.
+        link = remote.call("shares.create", {**params, "request_id": uuid.uuid4().hex})["url"]
     except FilesError as error:
         raise failure_of(error) from error
     echo(link)

@@ -9,6 +9,7 @@ import stat
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedRandom, BufferedReader
@@ -50,7 +51,9 @@ def send_file(
             file.seek(0)
             _require_unchanged(source.path, file, before, size)
             part = {"content_type": content_type, "size": size, "sha256": sha256}
-            declared: JSON = remote.call("files.upload", {**said, "name": source.name, "parts": [part]})
+            # A repeated call finds the file of the first one.
+            request = {"request_id": uuid.uuid4().hex, "name": source.name, "parts": [part]}
+            declared: JSON = remote.call("files.upload", {**said, **request})
             with shown_progress(source.name, size) as advance:
                 waiting = declared["parts"][0]
                 told = queue_uri is not None and put_by_queue(queue_uri, waiting.get("amqp"), file, size, advance)
@@ -66,7 +69,21 @@ def send_file(
 def _send_bytes(remote: Remote, upload: JSON, file: BinaryIO, size: int, advance: Advance) -> bool:
     """Send bytes to their address; return False when nobody has told the service, as after those to a bucket."""
     if upload["protocol"] != "s3-multipart":
-        return remote.put(upload["url"], _pieces(file, size, advance), upload["headers"])
+        sent = 0
+
+        def count(length: int) -> None:
+            nonlocal sent
+            sent += length
+            advance(length)
+
+        def attempt() -> bool:
+            nonlocal sent
+            # What an earlier attempt has sent is sent again.
+            advance(-sent)
+            sent = file.seek(0)
+            return remote.put(upload["url"], _pieces(file, size, count), upload["headers"])
+
+        return remote.patiently(attempt)
     # A client library that only this needs.
     from files_service.client.parts import send_parts
 

@@ -31,6 +31,7 @@ from files_service.gateway.doors.websocket.messages import PROTOCOL
 
 CONNECT_SECONDS = 10
 PING_SECONDS = 20
+_OF_PROXY = frozenset({502, 503, 504})
 _OF_STATUS = {kind.http_status: kind for kind in (Unauthorized, Forbidden, NotFound, Gone)}
 
 
@@ -165,4 +166,6 @@ def _error(response: ClientResponse, content: bytes) -> FilesError | Unreachable
     except (orjson.JSONDecodeError, KeyError, TypeError):
         if status == TooLarge.http_status:
             return RequestTooLong("a proxy refuses requests of this length")
+        if status in _OF_PROXY:
+            return Unreachable(f"nothing answers behind the proxy (status {status})")
         return Unreachable(f"another service answers (status {status})")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from files_service.cli import remote
 from files_service.cli.remote import Remote
 from files_service.gateway.auth.bearer import make_token
 from files_service.messaging.events import LogPublisher
@@ -21,6 +22,7 @@ from files_service.worker.run import Worker
 from storage_adapters import FileRecord
 from tests.cores import SECRETS, sqlite_core
 from tests.gateway.serving import Served, serving
+from tests.servers.faulty import FaultyProxy
 from tests.servers.ports import free_ports
 from tests.unit.cli.running import at, done, run
 from tests.waiting import PATIENCE_SECONDS
@@ -36,6 +38,33 @@ def test_a_file_is_put_in_one_go(served: Served, environ: dict[str, str], tmp_pa
     assert (record["status"], record["name"], record["size"]) == ("processed", "b.txt", size)
     assert record["content_type"] == "text/plain"
     assert b"".join(served.core.blobs.get(record["parts"][0]["key"])) == path.read_bytes()
+
+
+@pytest.mark.parametrize("request_number", [1, 2, 3])
+def test_a_proxy_that_loses_an_answer_costs_a_repetition(
+    environ: dict[str, str], tmp_path: Path, request_number: int
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(os.urandom(300_000))
+    with FaultyProxy(0) as proxy:
+        core = sqlite_core(tmp_path, public_url=f"http://127.0.0.1:{proxy.port}")
+        worker = Worker(core, LogPublisher())
+        with serving(core) as served:
+            proxy._backend = served.port
+            worker.start()
+            proxy.fail(request_number, "bad gateway")
+            through = {**environ, "FILES_PUBLIC_URL": core.settings.public_url}
+            result = run(through, "put", str(path), "--owner", "ann", "--alias", "once")
+            assert result.exit_code == 0, result.output
+            assert served.result("files.count", owner="ann")["total"] == 1
+            record = json.loads(result.stdout)
+            assert b"".join(core.blobs.get(record["parts"][0]["key"])) == path.read_bytes()
+            proxy.fail_all("POST", "bad gateway")
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(remote, "_LONGEST_PAUSE", 0.01)
+                refused = run(through, "ls")
+            assert (refused.exit_code, "nothing answers behind http" in refused.stderr) == (1, True)
+            assert worker.stop(PATIENCE_SECONDS)
 
 
 def test_a_pipe_is_put_whole(served: Served, environ: dict[str, str], tmp_path: Path) -> None:
