@@ -237,8 +237,9 @@ def test_caddy_takes_its_file() -> None:
     for proxy in (read_route, write_route):
         assert [each["dial"] for each in proxy["upstreams"]] == ["gateway-1:8080", "gateway-2:8080"]
         assert proxy["flush_interval"] == -1
-    assert read_route["load_balancing"]["try_duration"] > 0
-    assert "try_duration" not in write_route["load_balancing"]
+        assert proxy["load_balancing"]["try_duration"] > 0
+        # By itself, Caddy repeats nothing but GET once a gateway may have taken it.
+        assert "retry_match" not in proxy["load_balancing"]
 
 
 def test_the_image_runs_as_nobody_special_and_says_whether_it_is_ready() -> None:

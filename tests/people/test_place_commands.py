@@ -28,7 +28,7 @@ def test_folders_are_made_filled_shown_and_moved(served: Served, environ: dict[s
     [line] = run(environ, "ls", "trips/2026", "--json").stdout.splitlines()
     assert file_id in line
     moved = run(environ, "mv", "trips/2026/", "summer")
-    assert moved.stdout == "moved trips/2026/ to summer/ (1 files)\n"
+    assert moved.stdout == "moved trips/2026/ to summer/ (1 file)\n"
     assert paths_of(served.core, "me") == {"summer/y.txt": file_id}
     assert in_folder(served.core, owner="me") == ["summer/", "trips/"]
 
