@@ -10,12 +10,13 @@ import pytest
 
 from files_service.domain.shares import UNLOCK_MS
 from files_service.services.shares.gate import Visit, open_share
-from tests.cores import at, refusal
+from tests.cores import at, call, processed_file, refusal
 from tests.gateway.serving import Reply, Served, serving
 from tests.people.links import CONTENT, PASSWORD, Visitor, share, stored
 from tests.people.persons import Person, open_people, register
 
 SECRETS = ("$argon2", "password_hash", "epoch", "/files/", "token", "bucket")
+PARTS = (b"\x89PNG\r\n\x1a\n" + bytes(20), b"the raw bytes", b"\xff\xd8\xff of the camera")
 
 
 @pytest.fixture
@@ -201,6 +202,27 @@ def test_a_disposable_link_shows_without_giving(served: Served, ann: Person) -> 
     assert visitor.get(f"/files/{file_id}?inline=1").body == picture
     assert [visitor.bytes_of(file_id).status, visitor.begin(file_id).status] == [403, 403]
     assert visitor.get(f"/files/{text}?inline=1").status == 403
+
+
+def test_a_link_that_only_shows_keeps_parts_that_a_page_does_not_show(served: Served, ann: Person) -> None:
+    types = ("image/png", "application/x-raw", "image/jpeg")
+    parts = [{"size": len(content), "content_type": each} for content, each in zip(PARTS, types, strict=True)]
+    record = processed_file(served.core, *PARTS, owner="ann", name="a.png", parts=parts)
+    file_id = record["file_id"]
+    shows, gives = share(ann, file_id, allow_download=False), share(ann, file_id)
+    visitor = Visitor(served, shows["url"])
+    picture, raw, camera = (f"/files/{file_id}?inline=1&part={part['part_id']}" for part in record["parts"])
+    for address in (raw, raw.replace("inline=1&", "")):
+        reply = visitor.get(address)
+        assert (reply.status, PARTS[1] in reply.body) == (403, False)
+    assert [visitor.get(address).body for address in (picture, camera)] == [PARTS[0], PARTS[2]]
+    # Sent as an attachment, it is a download whatever the address says.
+    assert Visitor(served, gives["url"]).get(raw).body == PARTS[1]
+    assert Visitor(served, gives["url"]).get(picture).body == PARTS[0]
+    assert ann.get(f"/api/shares/{gives['share_id']}").json["used"] == 1
+    # The page shows nothing of a file that is no picture by its own type.
+    call(served.core, "files.update", file_id=file_id, changes={"content_type": "application/x-raw"})
+    assert [visitor.get(address).status for address in (picture, raw, camera)] == [403, 403, 403]
 
 
 def test_a_form_of_another_site_is_refused(served: Served, ann: Person) -> None:

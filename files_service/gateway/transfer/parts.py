@@ -83,11 +83,15 @@ def found_part(core: Core, record: FileRecord, part: Part) -> Found:
     return Found(record, part, representation)
 
 
+def sent_type(record: FileRecord, part: Part) -> str:
+    """Return the type that a reply with a part has: the part's own; of a first part of unknown type, the file's."""
+    whole = part is record.parts[0] and part.content_type == UNKNOWN_TYPE
+    return record.content_type if whole else part.content_type
+
+
 def part_headers(found: Found, kind: str, name: str, cache_control: str) -> dict[str, str]:
     """Return the headers of a reply with bytes; a type that pages do not preview is an attachment whatever ``kind``."""
-    record, part = found.record, found.part
-    whole = part is record.parts[0] and part.content_type == UNKNOWN_TYPE
-    content_type = record.content_type if whole else part.content_type
+    content_type = sent_type(found.record, found.part)
     if not preview_of(content_type):
         kind = "attachment"
     return {
