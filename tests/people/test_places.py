@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
+from files_service.services.jobs import steps
 from tests.cores import call
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Reply, Served
 from tests.gateway.slices import Talk, talk
 from tests.gateway.tus import create, metadata
 from tests.people.links import Visitor, share, stored
-from tests.people.persons import JSON_TYPE, Person, key_of, register
+from tests.people.persons import JSON_TYPE, Person, appoint, key_of, register
 from tests.unit.places.scenes import paths_of
 
 
@@ -112,6 +113,25 @@ def test_nobody_reaches_into_the_folders_of_another(served: Served, ann: Person)
     assert bob.get("/api/folders?path=a").status == 404
     assert "path" not in bob.get(f"/api/files/{file_id}").json
     assert paths_of(served.core) == {"a/x.txt": file_id}
+
+
+def test_a_job_is_for_those_who_act_for_its_owner(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "BATCH", 1)
+    for tenant in ("acme", "other"):
+        call(served.core, "accounts.create_tenant", name=tenant)
+    admin, bob = appoint(served, "amy", "admin", "acme"), appoint(served, "bob", tenant="acme")
+    other = appoint(served, "eve", "admin", "other")
+    for name in ("x", "y"):
+        stored_at(bob, f"up/{name}")
+    job = admin.call("folders.move", owner="bob@acme", path="up", to="moved").json["result"]
+    address = f"/api/jobs/{job['job_id']}"
+    assert (job["state"], admin.get(address).json) == ("running", job)
+    # Such a key reaches single files alone, and lists no jobs either.
+    bound = key_of(bob, "files:read", "files:write", folder="up")
+    for stranger in (bound, other, register(served, "zoe")):
+        assert [stranger.get(address).status, stranger.delete(address).status] == [404, 404]
+    assert bob.get(address).json == job
+    assert admin.delete(address).json["state"] == "cancelled"
 
 
 def test_what_a_person_deletes_is_in_the_trash_and_from_there_gone(served: Served, ann: Person) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from files_service.core import Core
+from files_service.domain.access import may_act_for
 from files_service.domain.uploads import owner_segment
 from files_service.errors import Busy, NotFound
 from files_service.services.accounts import documents
@@ -148,9 +149,9 @@ def find_job(core: Core, job_id: str) -> Job | None:
 
 
 def require_job(core: Core, job_id: str, actor: str | None) -> Job:
-    """Return a job. Raises NotFound, also for one of another owner."""
+    """Return a job. Raises NotFound, also for one of an owner for whom the actor does not act."""
     job = find_job(core, job_id)
-    if job is None or actor not in (None, job.owner):
+    if job is None or not may_act_for(job.owner, actor):
         raise NotFound("there is no such job", {"job_id": job_id[:100]})
     return job
 
