@@ -27,7 +27,8 @@ from files_service.domain.editing import normalise_tags
 from files_service.domain.listing import decode_cursor, encode_cursor, parse_filter
 from files_service.domain.paths import MAX_BYTES, folder_shown
 from files_service.errors import bad_request
-from files_service.services.files import require_acts_for, require_unbound
+from files_service.services.accounts.identity import is_closed
+from files_service.services.files import is_readable, require_acts_for, require_unbound
 from storage_adapters import JSON, ORDERS, OTHER_ORDERS, SORT_FIELDS, ListQuery, MetadataStore, Page, Section
 
 
@@ -98,6 +99,8 @@ def list_files(params: Params, core: Core) -> JSON:
     )
     page, total = answered.answer
     core.lists.note_unreadable(page)
+    if query.public_only:
+        page = _of_open_owners(core, query, page, params["actor"])
     shown = [to_wire(record, params["actor"]) for record in page.records]
     result: JSON = {
         "files": [project(each, params["chosen"]) for each in shown] if params["chosen"] else shown,
@@ -141,6 +144,14 @@ def _query(params: Params) -> ListQuery:
         raise bad_request(field, str(error)) from error
     cursor = params["cursor"]
     return query if cursor is None else replace(query, after=decode_cursor(query, cursor))
+
+
+def _of_open_owners(core: Core, query: ListQuery, page: Page, actor: str | None) -> Page:
+    """Return the page without the files of disabled accounts: they stay public, and nobody else reads them."""
+    if query.owner is not None and is_closed(core, query.owner):
+        # A further page would tell that there are files.
+        return Page(records=(), next_position=None)
+    return replace(page, records=tuple(each for each in page.records if is_readable(core, each, actor)))
 
 
 def _page(query: ListQuery, store: MetadataStore, *, with_total: bool) -> tuple[Page, int | None]:
