@@ -29,6 +29,7 @@ from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.chunking import upload_id_of
 from files_service.domain.paths import name_of
+from files_service.services.editing import require_sharing
 from files_service.services.files import require, require_acts_for
 from files_service.services.uploads.declare import Declaration, declare, upload_addresses
 from files_service.services.uploads.queue_door import queue_address
@@ -111,6 +112,7 @@ _DECLARED = tuple(field.name for field in dataclass_fields(Declaration) if field
 def upload(params: Params, core: Core) -> JSON:
     """Declare a file and get an upload URL for each part."""
     require_acts_for(params["owner"], params["actor"])
+    require_sharing({**(params["post_action"] or {}).get("update", {}), "access": params["access"]}, params["actor"])
     require(core.blobs, SupportsSignedUrls)
     # One time for both: no address may outlive the upload.
     now = core.clock()

@@ -15,7 +15,7 @@ from files_service.domain.uploads import part_key, receive_part
 from files_service.errors import BytesLost
 from files_service.services.content_copy import copy
 from files_service.services.content_types import require_allowed_changes
-from files_service.services.editing import require_fitting_meta
+from files_service.services.editing import require_fitting_meta, require_sharing
 from files_service.services.files import (
     change,
     readable,
@@ -43,6 +43,7 @@ def clone(
     Without a request id, a repeated call with the same arguments returns the same clone. Raises Forbidden,
     WrongStatus, UnsupportedType, NotSupported, InsufficientStorage.
     """
+    require_sharing(changes or {}, actor)
     source = readable(core, file_id, actor)
     require_acts_for(owner, actor)
     require_not_trashed(source)

@@ -47,8 +47,9 @@ def update(
 
 
 def require_sharing(changes: Mapping[str, Any], actor: str | None) -> None:
-    """Raise Forbidden when changes name readers and the actor may not do that."""
-    if "grantees" in changes and not may_share(actor):
+    """Raise Forbidden when changes, or the fields of a new file, name readers and the actor may not do that."""
+    names_readers = "grantees" in changes or changes.get("access") not in (None, Access.PRIVATE)
+    if names_readers and not may_share(actor):
         raise Forbidden(f"the key does not have the scope {SHARES}", {"scope": SHARES})
 
 

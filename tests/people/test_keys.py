@@ -6,16 +6,19 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from files_service.domain.scopes import SCOPES
 from files_service.runtime.clock import now_ms
 from files_service.services.files import change
+from files_service.services.uploads.whole import WHOLE_BYTES
 from tests.clocks import Clock
 from tests.cores import call, processed_file
 from tests.gateway.serving import RPC_TOKEN, Served, serving, wait_until
 from tests.gateway.slices import Talk, talk
+from tests.gateway.tus import metadata
 from tests.people.persons import Person, appoint, key_of, open_people, post, register
 
 
@@ -116,12 +119,65 @@ def test_a_key_makes_no_credential_that_may_do_more(served: Served) -> None:
 def test_a_key_without_the_scope_changes_no_readers(served: Served) -> None:
     ann = register(served)
     file_id = ann.upload(access="shared")
+    call(served.core, "files.process", file_id=file_id)
     given = {"file_id": file_id, "changes": {"grantees": ["eve"]}}
-    refused = key_of(ann, "files:read", "files:write").call("files.update", **given)
-    assert (refused.status, refused.error["details"]) == (403, {"scope": "shares"})
-    assert served.core.metadata.get(file_id).grantees == ()
-    assert key_of(ann, "files:write", "shares").call("files.update", **given).status == 200
-    assert ann.call("files.update", **given).status == 200
+    writing, sharing = key_of(ann, "files:read", "files:write"), key_of(ann, "files:read", "files:write", "shares")
+    for refused in (writing.call("files.update", **given), writing.call("files.clone", **given, owner="ann")):
+        assert (refused.status, refused.error["details"]) == (403, {"scope": "shares"})
+    assert [each["grantees"] for each in ann.get("/api/files").json["files"]] == [[]]
+    for person in (sharing, ann):
+        assert person.call("files.update", **given).status == 200
+        assert person.call("files.clone", **given, owner="ann").status == 200
+    assert writing.call("files.clone", file_id=file_id, owner="ann", changes={"name": "b"}).status == 200
+
+
+@pytest.mark.parametrize("access", ["shared", "unlisted", "public"])
+def test_a_key_without_the_scope_uploads_private_files_at_every_door(served: Served, access: str) -> None:
+    ann = register(served)
+
+    def doors(person: Person, **said: Any) -> list[bool]:
+        """Tell which doors take a file with this access."""
+        query, headers = urlencode({"name": "x", **said}), {"Content-Type": "text/plain"}
+        form = b"".join(
+            b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value.encode())
+            for name, value in said.items()
+        )
+        form += b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nx\r\n--b--\r\n'
+
+        async def start(client: Talk) -> Any:
+            return await client.ask(op="start", size=1, token=person.token, **said)
+
+        described = {"Upload-Metadata": metadata(filename="x", **said)}
+        created = {"Tus-Resumable": "1.0.0", "Upload-Length": "1", **described}
+        replies = [
+            person.call("files.upload", owner="ann", name="x", parts=[{"size": 1}], **said),
+            person.request("POST", f"/api/files/upload?{query}", b"x", headers),
+            person.request("POST", f"/api/files/upload?{query}", bytes(WHOLE_BYTES + 1), headers),
+            person.request("POST", "/upload", form, {"Content-Type": "multipart/form-data; boundary=b"}),
+            person.post("/file", name="x", size=1, **said),
+            person.request("POST", "/tus/", None, created),
+        ]
+        assert {each.status for each in replies} <= {200, 201, 403}
+        told = talk(served.port, start, owner=None)
+        assert told["op"] == "manifest" or told["details"] == {"scope": "shares"}
+        return [each.status != 403 for each in replies] + [told["op"] == "manifest"]
+
+    writing, sharing = key_of(ann, "files:read", "files:write"), key_of(ann, "files:read", "files:write", "shares")
+    assert doors(writing, access=access) == [False] * 7
+    assert {each["access"] for each in ann.get("/api/files").json["files"]} == set()
+    assert doors(writing) == doors(writing, access="private") == [True] * 7
+    assert doors(sharing, access=access) == doors(ann, access=access) == [True] * 7
+
+
+def test_a_key_without_the_scope_gives_no_readers_for_later(served: Served) -> None:
+    ann = register(served)
+    given = {"owner": "ann", "name": "x", "parts": [{"size": 1}]}
+    writing, sharing = key_of(ann, "files:write"), key_of(ann, "files:write", "shares")
+    for update, statuses in (({"grantees": ["eve"]}, [403, 200, 200]), ({"tags": ["a"]}, [200, 200, 200])):
+        replies = [
+            each.call("files.upload", **given, post_action={"update": update}) for each in (writing, sharing, ann)
+        ]
+        assert [each.status for each in replies] == statuses
 
 
 def test_demotion_cuts_the_keys_of_the_demoted(served: Served) -> None:

@@ -14,6 +14,7 @@ from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_
 from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import BadRequest, Gone, NotFound, storage_errors_as_files_errors
+from files_service.services.editing import require_sharing
 from files_service.services.encryption.domains import chunk_domain
 from files_service.services.files import change, load_owning, require_unbound
 from files_service.services.free_paths import OnConflict, require_free
@@ -61,7 +62,8 @@ class Beginning:
     """Declaration of an upload at its beginning. ``size`` is None while it is unknown.
 
     A partial upload gets no file of its own: it is concatenated with others. ``details`` are stored for the door.
-    ``request_id`` makes the repeated beginning of a file of known size that of the same upload.
+    ``request_id`` makes the repeated beginning of a file of known size that of the same upload. Making it raises
+    Forbidden for an owner by an API key that is bound to a folder, or that names readers without the scope for that.
     """
 
     owner: str
@@ -83,6 +85,7 @@ class Beginning:
 
     def __post_init__(self) -> None:
         require_unbound(self.owner)
+        require_sharing({"access": self.access}, self.owner)
         # The permissions of an actor are not stored.
         object.__setattr__(self, "owner", str(self.owner))
 
