@@ -16,7 +16,7 @@ from files_service.domain.notices import PERSONAL, Kind, Notice
 from files_service.errors import BadRequest, Forbidden, NotFound, NotSupported, TooLarge
 from files_service.services.erasure import _remove_documents
 from files_service.services.notices.channels import Channel, Sender
-from files_service.services.notices.outbox import add_notices
+from files_service.services.notices.outbox import add_notices, pending
 from files_service.services.notices.personal import MARK, MOST_CHANNELS, channel_documents
 from files_service.worker.notices import NoticeWorker
 from storage_adapters import JSON
@@ -107,6 +107,16 @@ def test_a_test_message_comes_at_once_also_in_quiet_hours(core: Core, clock: Clo
         call(core, "notices.test_channel", owner=OWNER, name="phone")
     run_for(notifier(core), clock, 10)
     assert api.texts == ["Test of the channel phone: it works."]
+
+
+def test_a_channel_that_changes_gets_no_more_than_one_test_message_a_minute(core: Core, clock: Clock) -> None:
+    for kinds in (["safe"], ["upload_expired"], ["safe"]):
+        chosen(core, kinds=kinds)
+        call(core, "notices.test_channel", owner=OWNER, name="phone")
+        assert len(pending(core, MARK)) == 1
+    clock.pass_seconds(60)
+    call(core, "notices.test_channel", owner=OWNER, name="phone")
+    assert len(pending(core, MARK)) == 2
 
 
 def test_what_waits_for_a_removed_channel_is_not_sent(core: Core, clock: Clock, api: BotApi) -> None:
