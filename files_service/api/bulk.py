@@ -12,7 +12,7 @@ from files_service.api.access import outcome_of
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.bounded import BoundedList
 from files_service.api.parameters import access_field, name_field, request_id_field, tags_field
-from files_service.api.places import folder_field, on_conflict_field, path_field
+from files_service.api.places import new_folder_field, on_conflict_field, path_field
 from files_service.core import Core
 from files_service.services import bulk
 from files_service.services.bulk import NEEDED, BulkAction
@@ -31,7 +31,7 @@ class BulkItem(Schema):
 
     file_id = file_id_field()
     path = path_field("New path, for `move`.")
-    folder = folder_field("Folder into which it goes under its name, for `move`.")
+    folder = new_folder_field("Folder into which it goes under its name, for `move`.")
     name = name_field()
     tags = tags_field()
     access = access_field()

@@ -6,7 +6,7 @@ from marshmallow import fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.parameters import MAX_INTEGER, cursor_field, request_id_field
-from files_service.api.places import folder_field
+from files_service.api.places import folder_field, new_folder_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.paths import folder_shown
@@ -31,7 +31,7 @@ class CreateParams(ParamsSchema):
     """Parameters of folders.create."""
 
     owner = owner_field()
-    path = folder_field("Path of the folder, such as `films/2026`.", required=True)
+    path = new_folder_field("Path of the folder, such as `films/2026`.", required=True)
 
 
 class ListParams(ParamsSchema):
@@ -48,7 +48,7 @@ class MoveParams(ParamsSchema):
 
     owner = owner_field()
     path = folder_field("The folder.", required=True)
-    to = folder_field("Its new path.", required=True)
+    to = new_folder_field("Its new path.", required=True)
     on_conflict = fields.Enum(
         FolderConflict,
         by_value=True,

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, validates_schema
 from files_service.api.access import outcome_of, result_of
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.parameters import file_ids_field
-from files_service.api.places import folder_field, on_conflict_field, path_field
+from files_service.api.places import new_folder_field, on_conflict_field, path_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.services.moving import move_file
@@ -35,7 +35,7 @@ class MoveParams(OneOrManyParams):
     """Parameters of files.move."""
 
     path = path_field("New path of the one file.")
-    folder = folder_field("Folder into which the files go under their names; empty for the top.")
+    folder = new_folder_field("Folder into which the files go under their names; empty for the top.")
     on_conflict = on_conflict_field()
 
     @validates_schema

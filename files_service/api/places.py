@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from files_service.domain.paths import BadPath, clean_folder, clean_path
+from files_service.domain.paths import BadPath, clean_folder, new_folder, new_path
 from files_service.services.free_paths import OnConflict
 
 
@@ -27,13 +27,18 @@ class _Place(fields.String):
 
 
 def path_field(description: str, **arguments: Any) -> fields.String:
-    """Make the field of a path, such as ``films/2026/beach.mp4``."""
-    return _Place(clean_path, metadata={"description": description}, **arguments)
+    """Make the field of a path to which a file comes, such as ``films/2026/beach.mp4``."""
+    return _Place(new_path, metadata={"description": description}, **arguments)
 
 
 def folder_field(description: str, **arguments: Any) -> fields.String:
     """Make the field of a folder; "" is the top."""
     return _Place(clean_folder, metadata={"description": description}, **arguments)
+
+
+def new_folder_field(description: str, **arguments: Any) -> fields.String:
+    """Make the field of a folder to which something comes; "" is the top."""
+    return _Place(new_folder, metadata={"description": description}, **arguments)
 
 
 def on_conflict_field(**arguments: Any) -> fields.Enum[OnConflict]:

@@ -3,7 +3,9 @@
 1. A store takes any text as a path. These rules are those of the doors of people.
 2. A path is segments with "/" between them. Each is text in NFC without backslash, controls, characters that turn the
    direction of text, and is not "." or "..". It is normalised before it is checked.
-3. A folder is a prefix that ends with "/": "up/" does not begin the path "up2/a". A file and a folder may have one
+3. A new path has at most ``MAX_DEPTH`` segments: each folder that is made has a document. Deeper ones that earlier
+   releases took are read, listed and moved as before, to places that are not deeper.
+4. A folder is a prefix that ends with "/": "up/" does not begin the path "up2/a". A file and a folder may have one
    name.
 """
 
@@ -16,6 +18,7 @@ from storage_adapters import composed_form
 
 MAX_BYTES = 1_024
 MAX_SEGMENT_BYTES = 255
+MAX_DEPTH = 64
 # Controls, line and paragraph separators, the marks and overrides of direction, and surrogates.
 _BARRED = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -42,6 +45,16 @@ def clean_folder(text: str) -> str:
     Raises BadPath.
     """
     return clean_path(text.removesuffix("/")) if text not in ("", "/") else ""
+
+
+def new_path(text: str) -> str:
+    """Return the path that a text names, for something that comes to it. Raises BadPath."""
+    return _not_deeper(clean_path(text))
+
+
+def new_folder(text: str) -> str:
+    """Return the path of the folder that a text names, for something that comes to it. Raises BadPath."""
+    return _not_deeper(clean_folder(text))
 
 
 def clean_name(text: str) -> str:
@@ -82,17 +95,17 @@ def prefix_of(folder: str) -> str:
     return f"{folder}/" if folder else ""
 
 
-def joined(folder: str, name: str) -> str:
-    """Return the path of a name in a folder. Raises BadPath when it is too long."""
+def joined(folder: str, name: str, *, before: str = "") -> str:
+    """Return the path of a name in a folder. Raises BadPath when it is too long or deep for what was at ``before``."""
     path = f"{prefix_of(folder)}{name}"
     if len(path.encode()) > MAX_BYTES:
         raise BadPath(f"Would make a path of more than {MAX_BYTES} bytes of UTF-8.")
-    return path
+    return _not_deeper(path, before)
 
 
 def renamed(path: str, name: str) -> str:
     """Return the path of a file with another name in the same folder. Raises BadPath."""
-    return joined(parent_of(path), clean_name(name))
+    return joined(parent_of(path), clean_name(name), before=path)
 
 
 def folder_shown(folder: str) -> dict[str, str]:
@@ -106,8 +119,8 @@ def is_within(path: str, folder: str) -> bool:
 
 
 def rebased(path: str, source: str, target: str) -> str:
-    """Return the path below ``target`` of what lies below ``source``. Raises BadPath when it is too long."""
-    return joined(target, path.removeprefix(prefix_of(source)))
+    """Return the path below ``target`` of what lies below ``source``. Raises BadPath when it is too long or deep."""
+    return joined(target, path.removeprefix(prefix_of(source)), before=path)
 
 
 def numbered(path: str, number: int, *, is_folder: bool = False) -> str:
@@ -132,6 +145,13 @@ def _marked(path: str, mark: str, *, is_folder: bool) -> str:
     if room < 1:
         raise BadPath("Is too long for another name beside it.")
     return f"{parent}{stem.encode()[:room].decode(errors='ignore')}{mark}{suffix}"
+
+
+def _not_deeper(path: str, before: str = "") -> str:
+    """Return a path that has no more segments than a new one may have, or the one before it had. Raises BadPath."""
+    if path.count("/") >= max(MAX_DEPTH, before.count("/") + 1):
+        raise BadPath(f"Must have at most {MAX_DEPTH} segments.")
+    return path
 
 
 def _check_segment(segment: str) -> None:

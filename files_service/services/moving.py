@@ -49,6 +49,7 @@ def _require_movable(record: FileRecord, actor: str | None) -> None:
 
 def _in_folder(record: FileRecord, folder: str) -> str:
     try:
-        return joined(folder, name_of(record.path) if record.path is not None else segment_of(record.name))
+        name = name_of(record.path) if record.path is not None else segment_of(record.name)
+        return joined(folder, name, before=record.path or "")
     except BadPath as error:
         raise bad_request("folder", str(error)) from error

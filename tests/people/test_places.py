@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from files_service.domain.paths import MAX_DEPTH
 from files_service.services.jobs import steps
 from tests.cores import call
 from tests.gateway.owners import bearer
@@ -52,7 +53,7 @@ def test_a_path_is_taken_in_the_same_way_at_every_door(served: Served, ann: Pers
     assert talk(served.port, by_websocket)["op"] == "manifest"
     assert set(paths_of(served.core)) == {"a/x.txt", "a/x (2).txt", "a/x (3).txt"}
     assert talk(served.port, refused)["details"]["fields"].keys() == {"path"}
-    for path in ("..%2Fx", "a%2F..%2Fx", "%2Fx", "a%5Cx"):
+    for path in ("..%2Fx", "a%2F..%2Fx", "%2Fx", "a%5Cx", "%2F".join(["a"] * (MAX_DEPTH + 1))):
         reply = ann.request("POST", f"/api/files/upload?path={path}", b"x", {"Content-Type": "text/plain"})
         assert (reply.status, reply.fields) == (400, ["path"])
         climbing = metadata(path=path.replace("%2F", "/").replace("%5C", "\\"))

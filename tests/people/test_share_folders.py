@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from files_service.domain.paths import MAX_DEPTH
 from files_service.services.files import change
 from tests.cores import call
 from tests.gateway.serving import Served
@@ -157,7 +158,8 @@ def test_a_drop_sorts_files_by_sender_and_never_replaces_one(served: Served, ann
         "in/box/Bob/photos/day 1/b.jpg",
         "in/box/a.txt",
     ]
-    assert put(visitor, "/".join(["x" * 200] * 6), b"x").status == 400
+    for beyond in (["x" * 200] * 6, ["x"] * MAX_DEPTH):
+        assert put(visitor, "/".join(beyond), b"x").status == 400
     assert len(ann.get("/api/files?limit=100").json["files"]) == len(found)
 
 

@@ -186,7 +186,7 @@ def _folder(core: Core, owner: str, card: JSON, given: str | None) -> str:
     """Return the folder of a new session: the given one, or one that is free."""
     if given is not None:
         try:
-            folder = paths.clean_folder(given)
+            folder = paths.new_folder(given)
         except paths.BadPath as error:
             raise bad_request("folder", str(error)) from None
         if not folder:

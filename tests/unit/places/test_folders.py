@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files_service.core import Core
+from files_service.domain.paths import MAX_DEPTH
+from files_service.services.accounts import documents
+from files_service.services.folders.folder import FOLDERS, make_folders
 from files_service.services.jobs import steps
 from files_service.services.jobs.job import Stage, find_job
 from files_service.services.jobs.steps import BATCH, run_step
@@ -52,6 +55,46 @@ def test_a_folder_that_was_made_stays_and_any_other_goes_with_its_last_file(core
     assert refusal(core, "folders.list", owner="ann", path="d").code == "not_found"
     assert refusal(core, "folders.list", owner="ann", path="a/b", cursor="x").code == "bad_request"
     assert list(refusal(core, "folders.create", owner="ann", path="").details["fields"]) == ["path"]
+
+
+def test_a_folder_that_is_made_is_not_deep(core: Core) -> None:
+    deepest = "/".join(["a"] * MAX_DEPTH)
+    file_id = file_at(core, "x")
+    for method, field, params in (
+        ("folders.create", "path", {"owner": "ann", "path": f"{deepest}/a"}),
+        ("folders.create", "path", {"owner": "ann", "path": "/".join(["a"] * 512)}),
+        ("folders.move", "to", {"owner": "ann", "path": "up", "to": f"{deepest}/a"}),
+        ("files.move", "path", {"file_id": file_id, "path": f"{deepest}/a"}),
+        ("files.move", "folder", {"file_id": file_id, "folder": f"{deepest}/a"}),
+        ("files.move", "folder", {"file_id": file_id, "folder": deepest}),
+        ("files.upload", "path", {"owner": "ann", "path": f"{deepest}/a", "parts": [{"size": 1}]}),
+    ):
+        assert list(refusal(core, method, **params).details["fields"]) == [field]
+    assert list(documents.walk(core, FOLDERS, "")) == []
+    assert call(core, "folders.create", owner="ann", path=deepest)["created"]
+    assert len(list(documents.walk(core, FOLDERS, ""))) == MAX_DEPTH
+
+
+def test_a_deep_folder_of_an_earlier_release_moves_to_a_place_that_is_less_deep(core: Core) -> None:
+    folder = "/".join(["a"] * 100)
+    fill(core, folder, 2)
+    make_folders(core, "ann", f"{folder}/empty")
+    assert in_folder(core, folder) == [f"{folder}/0000", f"{folder}/0001", f"{folder}/empty/"]
+    for number, path in enumerate((f"{folder}/0000", f"{folder}/0001")):
+        file_id = paths_of(core)[path]
+        call(core, "files.update", file_id=file_id, changes={"name": str(number)})
+        call(core, "files.trash", file_id=file_id)
+        call(core, "files.restore", file_id=file_id)
+    # As deep as it was is no deeper; all below it moves along.
+    for source, target in (("a", "b"), ("b/a", "c"), (f"c/{folder.removeprefix('a/a/')}", "d")):
+        job = call(core, "folders.move", owner="ann", path=source, to=target)
+        assert (job["state"], job["done"], job["skipped"]) == ("done", 2, 0)
+    assert in_folder(core, "d") == ["d/0", "d/1", "d/empty/"]
+    # What would lie too deep stays, and is told.
+    call(core, "folders.move", owner="ann", path="d", to="e/f")
+    job = call(core, "folders.move", owner="ann", path="e", to="/".join(["g"] * (MAX_DEPTH - 1)))
+    assert {each["code"] for each in job["errors"]} == {"bad_request"}
+    assert in_folder(core, "e/f") == ["e/f/0", "e/f/1", "e/f/empty/"]
 
 
 _NAMES = st.sampled_from(["a", "a-", "a0", "b", "Z", "é", "\U0001f3a5", "\uffff"])

@@ -10,13 +10,17 @@ from hypothesis import strategies as st
 
 from files_service.domain.paths import (
     MAX_BYTES,
+    MAX_DEPTH,
     MAX_SEGMENT_BYTES,
     BadPath,
     ancestors_of,
     clean_folder,
     clean_path,
     is_within,
+    joined,
     name_of,
+    new_folder,
+    new_path,
     numbered,
     rebased,
     renamed,
@@ -112,3 +116,22 @@ def test_a_new_name_stays_in_its_folder() -> None:
     for name in ("../c", "a/b", "..", "\u202ec"):
         with pytest.raises(BadPath):
             renamed("a/b.txt", name)
+
+
+def test_a_new_path_is_not_deep_and_a_deep_one_gets_no_deeper() -> None:
+    deepest = "/".join(["a"] * MAX_DEPTH)
+    assert (new_path(deepest), new_folder(f"{deepest}/"), new_folder("")) == (deepest, deepest, "")
+    deep = f"{deepest}/b/c"
+    assert clean_path(deep) == clean_folder(f"{deep}/") == deep
+    assert renamed(deep, "d") == f"{deepest}/b/d"
+    assert rebased(deep, "a/a", "x") == f"x/{deep.removeprefix('a/a/')}"
+    assert joined(f"{deepest}/b", "x", before=deep) == f"{deepest}/b/x"
+    for refused in (
+        lambda: new_path(f"{deepest}/b"),
+        lambda: new_folder(f"{deepest}/b/"),
+        lambda: joined(deepest, "b"),
+        lambda: joined(f"{deepest}/b/c", "x", before=deep),
+        lambda: rebased(deepest, "a", "x/y"),
+    ):
+        with pytest.raises(BadPath, match="64 segments"):
+            refused()
