@@ -87,8 +87,11 @@ def doctor(session: Session, *, as_json: bool) -> None:
 
 
 def findings(session: Session) -> list[Finding]:
-    """Run all checks; without valid settings, only the settings."""
+    """Run all checks; without valid settings, only the settings, and with a token alone those of a client."""
     try:
+        client = session.client_settings
+        if client.token and not client.signing_key:
+            return [check(client) for check in (_client, check_gateway, check_tokens)]
         settings = session.settings
     except Failed as error:
         text, _, advice = error.message.partition("\n")
@@ -114,6 +117,11 @@ def findings(session: Session) -> list[Finding]:
         check_notices,
     )
     return [check(settings) for check in checks]
+
+
+def _client(settings: Settings) -> Finding:
+    """Say that nothing of the service itself is here; no secrets are made, which would be those of another one."""
+    return Finding("settings", f"a client of {settings.public_url}; the service is checked in its own folder")
 
 
 def _settings(settings: Settings) -> Finding:

@@ -134,6 +134,21 @@ class TestDoctor:
         key = ReceiptSigner(environ["FILES_SIGNING_KEY"]).public_key
         assert key in self.lines(run(environ, "doctor", "--json"))["receipts"]["text"]
 
+    def test_a_client_makes_no_secrets_and_tests_its_token(
+        self, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        token = make_token("ann", SECRETS["FILES_JWT_SECRET"], 3_600)
+        client = {"FILES_PUBLIC_URL": served.core.settings.public_url, "FILES_DATA_DIR": str(tmp_path / "none")}
+        found = self.lines(run({**client, "FILES_TOKEN": token}, "doctor", "--json"))
+        assert [(part, each["ok"]) for part, each in found.items()] == [
+            ("settings", True),
+            ("gateway", True),
+            ("token", True),
+        ]
+        assert "FILES_TOKEN" in found["token"]["text"]
+        assert not (tmp_path / "none").exists()
+
     def test_a_full_disk_is_named(self, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(import_module("files_service.cli.doctor"), "LEAST_FREE_BYTES", 2**62)
         assert not self.lines(run(environ, "doctor", "--json"))["space"]["ok"]
