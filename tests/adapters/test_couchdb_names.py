@@ -14,6 +14,7 @@ from storage_adapters.metadata.couchdb import CouchMetadataStore, names
 from storage_adapters.metadata.couchdb.keys import name_digest
 from tests.adapters.couchdb_servers import assert_intact, before_each_request, opened
 from tests.contract.blob_scenes import in_threads
+from tests.contract.document_scenes import make_document, put
 from tests.contract.metadata_scenes import delete, make_record, save
 
 # The server that tests can install is not a fast one.
@@ -71,6 +72,14 @@ class Pause:
                 assert self._go_on.wait(SECONDS)
 
 
+def saved_or_refused(store: CouchMetadataStore, record: FileRecord) -> FileRecord | NameTaken:
+    """Save a record whose names another one may have."""
+    try:
+        return save(store, record)
+    except NameTaken as error:
+        return error
+
+
 @pytest.mark.parametrize("kind", ["new", "renamed", "returning"])
 def test_a_writer_that_goes_on_too_late_never_makes_a_second_bearer(
     couchdb_url: str, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -89,10 +98,7 @@ def test_a_writer_that_goes_on_too_late_never_makes_a_second_bearer(
             with monkeypatch.context() as patch:
                 pause = Pause(patch)
                 stopped = pause.run(lambda: save(store, record, alias=name), until=point)  # noqa: B023 - at once
-                try:
-                    first: object = save(other, make_record(fast, alias=name))
-                except NameTaken as error:
-                    first = error
+                first = saved_or_refused(other, make_record(fast, alias=name))
                 second = pause.finish()
             winners = [each for each in (first, second) if isinstance(each, FileRecord)]
             losers = [each for each in (first, second) if isinstance(each, NameTaken)]
@@ -104,6 +110,56 @@ def test_a_writer_that_goes_on_too_late_never_makes_a_second_bearer(
                 break
     assert outcomes == {True, False}
     assert_intact(couchdb_url)
+
+
+@pytest.mark.parametrize("kind", ["alias", "path", "request_id"])
+def test_a_stale_writer_of_a_file_does_not_give_away_the_name_that_another_writer_of_it_claims(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A writer is stopped before each request; one over a former revision and one of another file want the name."""
+    with opened(couchdb_url) as store, opened(couchdb_url) as late, opened(couchdb_url) as other:
+        for point in itertools.count(1):
+            assert point < MOST_POINTS
+            name = {kind: f"film {point}"}
+            save(store, make_record(f"slow{point}"))
+            stale = late.get(f"slow{point}")
+            record = save(store, stale, tags=("red",))
+            with monkeypatch.context() as patch:
+                pause = Pause(patch)
+                stopped = pause.run(lambda: save(store, record, **name), until=point)  # noqa: B023 - at once
+                with pytest.raises(RevisionConflict):
+                    save(late, stale, **name)
+                rival = saved_or_refused(other, make_record(f"fast{point}", **name))
+                results = [pause.finish(), rival]
+            assert sorted(type(each).__name__ for each in results) == ["FileRecord", "NameTaken"], (point, results)
+            if not stopped:
+                break
+    assert_intact(couchdb_url)
+
+
+def test_a_stale_writer_of_a_document_does_not_give_away_the_name_that_another_writer_of_it_claims(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above; the one over a former revision is stopped right behind its reading."""
+    with opened(couchdb_url) as store, opened(couchdb_url) as late, opened(couchdb_url) as other:
+        for point in itertools.count(1):
+            assert point < MOST_POINTS
+            wanted = (f"name {point}",)
+            first = put(store, make_document(f"slow{point}"))
+            with monkeypatch.context() as patch:
+                reading, writing = Pause(patch), Pause(patch)
+                assert reading.run(lambda: put(late, first, names=wanted), until=2)  # noqa: B023 - called at once
+                second = put(store, first, order="b")
+                stopped = writing.run(lambda: put(store, second, names=wanted), until=point)  # noqa: B023
+                assert isinstance(reading.finish(), RevisionConflict)
+                try:
+                    rival: object = put(other, make_document(f"fast{point}", names=wanted))
+                except NameTaken as error:
+                    rival = error
+                results = [writing.finish(), rival]
+            assert sorted(type(each).__name__ for each in results) == ["Document", "NameTaken"], (point, results)
+            if not stopped:
+                break
 
 
 def test_impatient_writers_of_a_few_names_never_bear_one_twice(couchdb_url: str) -> None:

@@ -122,7 +122,8 @@ class CouchDocuments(DocumentRules):
             for name in (move.new.names if move.after else ())
             if name not in borne
         }
-        claim_all(self._documents, self._locks, wanted, holder=document_id, base=over.get("_rev"))
+        if not claim_all(self._documents, self._locks, wanted, holder=document_id, base=over.get("_rev")):
+            return False
         content = _content(move)
         if self._documents.put(content) is None:
             return False

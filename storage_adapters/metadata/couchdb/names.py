@@ -2,8 +2,10 @@
 
 1. Who wants a name for a file writes the reservation: the file, and the revision of its document on which the record
    will be written (``base``). Then it looks for other holders, then it writes the record.
-2. A reservation of another file is dead once that file's document is no longer at ``base``: the write that it was
-   made for can only fail. A dead one is written over, unless the file has the name.
+2. A reservation is dead once the document of its file is no longer at ``base``: the write that it was made for can
+   only fail. A dead one of another file is written over, unless that file has the name. One of the writer's own file
+   for another ``base`` is written over only while the document is at the writer's: otherwise the writer is the one
+   that can only fail, and a dead reservation in the place of one that is not would give the name away.
 3. One that is not dead belongs to a writer on its way, or to one that died. It is waited for; then the document of
    the file is written once more as it is (or, if there is none, a fence in its place), which kills the reservation
    without exception: a writer that was only slow finds its base gone, and starts again from 1.
@@ -31,23 +33,28 @@ _MOST_ATTEMPTS = 100
 _Name = tuple[str, str]  # kind, name
 
 
-def claim(files: Database, state: Database, record: FileRecord, *, base: str | None, borne: Collection[str]) -> None:
-    """Claim the names of the record that its file does not have yet; raises NameTaken."""
+def claim(files: Database, state: Database, record: FileRecord, *, base: str | None, borne: Collection[str]) -> bool:
+    """Claim the names of the record that its file does not have yet; return False as ``claim_all`` does."""
     wanted = {digest: name for digest, name in names_of(record).items() if digest not in borne}
-    claim_all(files, state, wanted, holder=document_id_of(record.file_id), base=base)
+    return claim_all(files, state, wanted, holder=document_id_of(record.file_id), base=base)
 
 
-def claim_all(files: Database, state: Database, wanted: Mapping[str, _Name], *, holder: str, base: str | None) -> None:
-    """Claim names, by their digests, for the document ``holder`` of a database; raises NameTaken."""
+def claim_all(files: Database, state: Database, wanted: Mapping[str, _Name], *, holder: str, base: str | None) -> bool:
+    """Claim names, by their digests, for the document ``holder`` of a database; raises NameTaken.
+
+    Return False when the document is found at another revision than ``base``, over which it cannot be written.
+    """
     if not wanted:
-        return
+        return True
     for digest, name in wanted.items():
-        _reserve(files, state, digest, name, holder=holder, base=base)
+        if not _reserve(files, state, digest, name, holder=holder, base=base):
+            return False
     holders = holders_of(files, list(wanted))
     for digest, (kind, text) in wanted.items():
         others = [each for each in holders[digest] if each != holder]
         if others:
             raise NameTaken(kind, text, bearer_id_of(others[0]))
+    return True
 
 
 def holders_of(files: Database, digests: list[str]) -> dict[str, list[str]]:
@@ -58,20 +65,26 @@ def holders_of(files: Database, digests: list[str]) -> dict[str, list[str]]:
     return {digest: [holder for _, holder in sorted(rows, reverse=True)] for digest, rows in found.items()}
 
 
-def _reserve(files: Database, state: Database, digest: str, name: _Name, *, holder: str, base: str | None) -> None:
+def _reserve(files: Database, state: Database, digest: str, name: _Name, *, holder: str, base: str | None) -> bool:
+    """Write the reservation of a name; return False when the document of its holder is no longer at ``base``."""
     reservation: JSON = {"_id": f"name-{digest}", "write_id": new_write_id(), "holder": holder, "base": base}
     seen, deadline = None, 0.0
     for _ in range(_MOST_ATTEMPTS):
         if state.put(reservation) is not None:
-            return
+            return True
         while True:
             found = state.get(reservation["_id"])
-            if found is None or found["holder"] == holder:
+            if found is None or (found["holder"], found["base"]) == (holder, base):
                 break
             document = files.get(found["holder"])
+            rev = (document or {}).get("_rev")
+            if found["holder"] == holder:
+                if rev != base:
+                    return False
+                break
             if document is not None and digest in (document.get("index") or {}).get("names", ()):
                 raise NameTaken(*name, bearer_id_of(found["holder"]))
-            if (document or {}).get("_rev") != found["base"]:
+            if rev != found["base"]:
                 break
             if found["_rev"] != seen:
                 seen, deadline = found["_rev"], time.monotonic() + PATIENCE_SECONDS

@@ -56,12 +56,12 @@ class Writer:
             base = self._expect(file_id, expected)
         for _ in range(_MOST_ATTEMPTS):
             try:
-                claim(self._files, self._locks, new, base=base.rev, borne=base.names)
+                claimed = claim(self._files, self._locks, new, base=base.rev, borne=base.names)
             except NameTaken:
                 self._expect(file_id, expected)
                 raise
             document = file_document(new, rev=base.rev, change=change)
-            if self._write(file_id, base, document, frozenset(names_of(new))):
+            if claimed and self._write(file_id, base, document, frozenset(names_of(new))):
                 return
             base = self._expect(file_id, expected)
         raise StorageUnavailable(f"too many writers of file {file_id}")
