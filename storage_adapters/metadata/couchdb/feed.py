@@ -1,7 +1,7 @@
 """The change feed: a database beside the files', with one document per write, whose own changes are the sequence.
 
-1. An entry's id is the file's and the revision (of a document, also the name of the write), its CouchDB revision a
-   digest of its content: a second write of it changes nothing, also after it was trimmed.
+1. An entry's id is that of the file or document, the revision and the name of the write, its CouchDB revision a digest
+   of its content: a second write of it changes nothing, also after it was trimmed.
 2. A writer puts the file's document first, which holds what the entry will say, then the entry. Before it writes over
    a document it makes sure that the entry of the revision before is there: a file's entries come in order.
 3. Entries of writers that died in between are written by readers of the feed: these follow the changes of the files'
@@ -99,9 +99,9 @@ class Feed:
         """Make sure that the entry of a file's latest change is there."""
         self.add_missing([_entry_of(stored)])
 
-    def has(self, document_id: str, revision: int) -> bool:
-        """Return True when the entry of a change exists or existed."""
-        return "error" not in self.entries.all([_id_of(document_id, revision)])[0]
+    def has(self, entry_id: str) -> bool:
+        """Return True when an entry exists or existed."""
+        return "error" not in self.entries.all([entry_id])[0]
 
     def append(self, written: bytes, rev: str) -> None:
         """Add the entry of the document that was just written."""
@@ -264,19 +264,14 @@ def number_of(sequence: str) -> int:
 
 
 def _entry_of(stored: Stored) -> Entry | None:
-    if stored.change is None:
-        return None
-    return Entry(_id_of(stored.document_id, stored.revision), encode(entry_document(stored)))
+    entry_id = stored.entry_id
+    return None if entry_id is None else Entry(entry_id, encode(entry_document(stored)))
 
 
 def _parsed(entry: JSON, sequence: str) -> Change | DocumentChange:
     if "document" in entry:
         return DocumentChange(sequence=sequence, document=document_from_text(entry["document"]))
     return parse_entry(entry, sequence)
-
-
-def _id_of(document_id: str, revision: int) -> str:
-    return f"{document_id}:{revision}"
 
 
 def _is_kept(row: dict[str, object]) -> bool:

@@ -10,7 +10,8 @@
    the trash has ``~trash`` in the place of its access, that of an upload of a version ``~versions``: a release that
    does not know them takes them so.
 3. ``change`` is the feed's entry of the latest write. It stays until the next one: a reader that finds that the feed
-   does not say it yet, writes it there.
+   does not say it yet, writes it there. Its ``write_id`` names the write and is a part of the entry's id, for a repair
+   may take a file back to a revision that the feed has already. Earlier versions wrote none.
 4. A deleted file's document has ``tombstone`` in place of the record, and the last record in ``change``.
 5. A document with neither record nor tombstone is a fence: see ``names``. There is no such file.
 6. Where a number is greater than 2^53, all numbers are text and ``wide`` says so.
@@ -64,6 +65,7 @@ class Event:
     changed_at: int
     event: str | None
     deleted: bool
+    write_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,15 @@ class Stored:
         """Revision of the file, 0 for a fence."""
         some = self.tombstone or self.record
         return some.revision if some else 0
+
+    @property
+    def entry_id(self) -> str | None:
+        """Id of the feed's entry of the latest change, None for a copy."""
+        if self.change is None:
+            return None
+        # Earlier versions take what stands before the last colon for the file's id.
+        name = f"{self.document_id}:{self.revision}"
+        return f"{name}-{self.change.write_id}" if self.change.write_id else name
 
     @property
     def living(self) -> FileRecord | None:
@@ -155,9 +166,7 @@ def parse_document(document: JSON) -> Stored:
         rev=document["_rev"],
         record=None if record is None else _record(record),
         tombstone=None if tombstone is None else _tombstone(tombstone),
-        change=None
-        if change is None
-        else Event(changed_at=change["changed_at"], event=change["event"], deleted=change["deleted"]),
+        change=None if change is None else _event(change),
     )
 
 
@@ -182,8 +191,22 @@ def _document(file_id: str, rev: str | None, change: Event | None) -> JSON:
     if rev is not None:
         document["_rev"] = rev
     if change is not None:
-        document["change"] = {"changed_at": change.changed_at, "event": change.event, "deleted": change.deleted}
+        document["change"] = {
+            "changed_at": change.changed_at,
+            "event": change.event,
+            "deleted": change.deleted,
+            "write_id": document["write_id"],
+        }
     return document
+
+
+def _event(change: JSON) -> Event:
+    return Event(
+        changed_at=change["changed_at"],
+        event=change["event"],
+        deleted=change["deleted"],
+        write_id=change.get("write_id"),
+    )
 
 
 def _record_json(record: FileRecord) -> JSON:

@@ -21,12 +21,15 @@ _MOST_ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """State to write over: a document's revisions, the names it holds, and the presence of its feed entry."""
+    """State to write over: a document's revisions, the names it holds, and the id of the entry that the feed may lack.
+
+    ``entry_id`` is None when the entry is known to be there, or when there is none.
+    """
 
     rev: str | None = None
     revision: int = 0
     names: frozenset[str] = frozenset()
-    announced: bool = True
+    entry_id: str | None = None
 
 
 _NOTHING = Base()
@@ -78,7 +81,7 @@ class Writer:
         raise StorageUnavailable(f"too many writers of file {file_id}")
 
     def _write(self, file_id: str, base: Base, document: JSON, names: frozenset[str]) -> bool:
-        if not base.announced:
+        if base.entry_id is not None and not self._feed.has(base.entry_id):
             self._announce(file_id, base)
         encoded = encode(document)
         document_id = document["_id"]
@@ -92,10 +95,9 @@ class Writer:
 
     def _announce(self, file_id: str, base: Base) -> None:
         """Make sure that the feed has the entry of the state to be written over."""
-        if not self._feed.has(document_id_of(file_id), base.revision):
-            stored = self._read(file_id)
-            if stored is not None and stored.rev == base.rev:
-                self._feed.ensure(stored)
+        stored = self._read(file_id)
+        if stored is not None and stored.rev == base.rev:
+            self._feed.ensure(stored)
 
     def _expect(self, file_id: str, revision: int) -> Base:
         """Read what is about to change."""
@@ -129,5 +131,5 @@ def _base_of(stored: Stored | None) -> Base:
         rev=stored.rev,
         revision=stored.revision,
         names=frozenset(names_of(stored.living)),
-        announced=stored.change is None,
+        entry_id=stored.entry_id,
     )
