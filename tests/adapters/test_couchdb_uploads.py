@@ -14,7 +14,7 @@ from storage_adapters.metadata.couchdb import CouchMetadataStore
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.views import UPLOADS
-from tests.adapters.couchdb_servers import killed_before, opened
+from tests.adapters.couchdb_servers import before_each_request, killed_before, opened
 from tests.contract.upload_scenes import LATER, NOW, append, chunk_of, make_upload
 from tests.servers.couchdb import raw
 
@@ -93,6 +93,39 @@ def test_a_dead_writer_leaves_the_whole_or_nothing_and_all_of_it_can_be_cleared_
             if not killed:
                 return
     raise AssertionError("the work has more requests than expected")
+
+
+def test_a_deletion_that_goes_on_too_late_leaves_the_next_upload_of_the_same_id(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each of its requests but the first, another deletion takes place, and the upload's id comes back."""
+    with opened(couchdb_url) as store, opened(couchdb_url) as other:
+        for point in range(2, MOST_POINTS):
+            store.create_upload(make_upload())
+            append(store, (0, 10))
+            count = 0
+
+            def overtake(point: int = point) -> None:
+                nonlocal count
+                count += 1
+                if count == point:
+                    assert other.delete_upload("u1", now=NOW)
+                    other.create_upload(make_upload())
+                    append(other, (0, 10), (10, 10))
+
+            with monkeypatch.context() as patch:
+                before_each_request(patch, overtake)
+                store.delete_upload("u1", now=NOW)
+            if count < point:
+                assert point > 6
+                break
+            assert store.get_upload("u1").status is UploadStatus.OPEN
+            chunks = store.list_chunks("u1", limit=9)
+            assert [chunk.offset for chunk in chunks] == [0, 10]
+            condemned = {each.token for each in store.mark_garbage(unused_before=LATER, limit=50)}
+            assert not condemned & {chunk.token for chunk in chunks}
+            cleared(store)
+            assert documents(couchdb_url) == []
 
 
 def test_a_writer_that_comes_after_the_deletion_holds_no_bytes(

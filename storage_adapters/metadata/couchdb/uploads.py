@@ -143,10 +143,11 @@ class CouchUploads(SupportsUploads):
         document = self._uploads.get(upload_document_id(upload_id))
         if document is None:
             return False
-        if parse_arrival(document).upload.status is not UploadStatus.DELETING:
+        found = parse_arrival(document)
+        if found.upload.status is not UploadStatus.DELETING:
 
             def decide(arrival: Arrival) -> Arrival:
-                stays = only_expired and not _is_expired(arrival.upload, now)
+                stays = arrival.run != found.run or (only_expired and not _is_expired(arrival.upload, now))
                 return arrival if stays else replace(arrival, upload=_deleting(arrival.upload))
 
             try:
@@ -156,10 +157,7 @@ class CouchUploads(SupportsUploads):
                 return False
             document = self._uploads.get(upload_document_id(upload_id))
         if document is not None:
-            arrival = parse_arrival(document)
-            ChunkPlaces(self._uploads).release(arrival, now)
-            Manifest(self._uploads).delete(arrival)
-            self._uploads.bulk([deletion(document)])
+            self._delete(document, found.run, now)
         return True
 
     def expired_uploads(self, *, now: int, limit: int) -> list[Upload]:
@@ -182,6 +180,16 @@ class CouchUploads(SupportsUploads):
     def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
         """See ``SupportsUploads``."""
         ChunkPlaces(self._uploads).forget(garbage)
+
+    def _delete(self, document: JSON, run: str, now: int) -> None:
+        """Delete all that belongs to an upload under deletion."""
+        arrival = parse_arrival(document)
+        if arrival.run != run or arrival.upload.status is not UploadStatus.DELETING:
+            # Another deletion came to its end, and the id came back since.
+            return
+        ChunkPlaces(self._uploads).release(arrival, now)
+        Manifest(self._uploads).delete(arrival)
+        self._uploads.bulk([deletion(document)])
 
     def _read(self, rows: Sequence[JSON]) -> list[Upload]:
         documents = self._uploads.documents(row["id"] for row in rows)
