@@ -14,13 +14,14 @@ import pytest
 from storage_adapters import Condition, ListQuery, SchemaMismatch, StorageUnavailable
 from storage_adapters.codec import record_to_document
 from storage_adapters.metadata.couchdb import CouchMetadataStore
+from storage_adapters.metadata.couchdb import store as couchdb_store
 from storage_adapters.metadata.couchdb.layout import REVISIONS
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.rows import LONGEST_TEXT
 from storage_adapters.metadata.couchdb.views import DESIGNS, DesignStatus, build, design_status, install_designs
-from tests.adapters.couchdb_servers import assert_intact, opened
+from tests.adapters.couchdb_servers import assert_intact, before_each_request, opened
 from tests.contract.listing import Filled
-from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
+from tests.contract.metadata_scenes import NOW, add, delete, make_record, save, various_records, walk
 from tests.contract.whole_store import WholeStoreContract
 from tests.feeds import file_changes
 from tests.scale import at_scale
@@ -124,6 +125,32 @@ def test_numbers_and_texts_come_back_exactly(couchdb_url: str) -> None:
         assert store.unclean(now=2**60 + 1, limit=10)[0].clean_after == 2**60 + 1
         again = save(store, make_record("f2", meta=meta, size=2**62))
         assert record_to_document(store.get("f2")) == record_to_document(again)
+
+
+@pytest.mark.parametrize("batch", [2, 4, 200])
+def test_what_another_worker_cleans_meanwhile_hides_nothing_that_is_due(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """The other one cleans between the look at the index and the reading of the tombstones."""
+    monkeypatch.setattr(couchdb_store, "_BATCH", batch)
+    with opened(couchdb_url) as store, opened(couchdb_url) as other:
+        for record in add(store, *(make_record(f"f{number}") for number in range(6))):
+            delete(store, record)
+        count = 0
+
+        def clean() -> None:
+            nonlocal count
+            count += 1
+            if count == 2:
+                other.mark_clean("f0")
+
+        with monkeypatch.context() as patch:
+            before_each_request(patch, clean)
+            due = store.unclean(now=NOW, limit=2)
+        assert count > 2
+        assert [each.file_id for each in due] == ["f1", "f2"]
+        rest = store.unclean(now=NOW, limit=9, after="f2")
+        assert [each.file_id for each in rest] == ["f3", "f4", "f5"]
 
 
 def test_a_closed_store_is_unavailable(couchdb_url: str) -> None:

@@ -13,11 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
-from storage_adapters.errors import (
-    CheckpointConflict,
-    RecordDeleted,
-    RecordNotFound,
-)
+from storage_adapters.errors import CheckpointConflict, RecordDeleted, RecordNotFound
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.documents import CouchDocuments
 from storage_adapters.metadata.couchdb.feed import Feed
@@ -172,14 +168,16 @@ class CouchMetadataStore(
         place, latest = hex_of(after), place_of(now)[1]
         while len(due) < limit:
             rows = self._files.view(DESIGNS["unclean"].name, startkey=place, limit=_BATCH + 1, reduce=False)
-            wanted = [row["id"] for row in rows if row["key"] != place and row["value"] <= latest]
-            for document in self._files.documents(wanted[: limit - len(due)]):
+            wanted = [row for row in rows if row["key"] != place and row["value"] <= latest]
+            read = wanted[: limit - len(due)]
+            for document in self._files.documents(row["id"] for row in read):
                 tombstone = None if document is None else parse_document(document).tombstone
                 if tombstone is not None and tombstone.parts:
                     due.append(tombstone)
-            if len(rows) <= _BATCH:
+            if len(read) == len(wanted) and len(rows) <= _BATCH:
                 break
-            place = rows[-1]["key"]
+            # One that was read may be clean by now: then others stand between the last one read and the last row.
+            place = (rows if len(read) == len(wanted) else read)[-1]["key"]
         return due
 
     def mark_clean(self, file_id: str) -> None:
