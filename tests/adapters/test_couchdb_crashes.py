@@ -156,6 +156,7 @@ def test_trimming_that_dies_anywhere_is_finished_by_the_next(couchdb_url: str, m
     with opened(couchdb_url) as store:
         assert [change.sequence for change in file_changes(store, after="", limit=100)] == sequences[8:]
         assert store.trim_changes(limit=100) == 0
+        assert len(store._feed.entries.with_prefix("f")) == 4
 
 
 def test_a_lost_checkpoint_move_was_made_or_not(couchdb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

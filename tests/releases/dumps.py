@@ -119,7 +119,7 @@ def _moved(document: JSON, sequences: dict[str, list[tuple[int, Any]]]) -> JSON:
         return document
     places = {
         name: str(next((new for old, new in reversed(moves) if old <= int(document[name])), ""))
-        for name in ("sequence", "place")
+        for name in ("sequence", "place", "deleted")
         if document.get(name)
     }
     return document | places

@@ -24,15 +24,9 @@ from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.keys import file_id_of
 from storage_adapters.metadata.couchdb.records import Stored, encode, entry_document, parse_document, parse_entry
 from storage_adapters.metadata.couchdb.state import State
-from storage_adapters.ports.document_codec import (
-    document_from_text,
-)
-from storage_adapters.ports.documents import (
-    DocumentChange,
-)
-from storage_adapters.ports.metadata import (
-    BEGINNING,
-)
+from storage_adapters.ports.document_codec import document_from_text
+from storage_adapters.ports.documents import DocumentChange
+from storage_adapters.ports.metadata import BEGINNING
 from storage_adapters.records import JSON, Change
 
 _BATCH = 100
@@ -159,8 +153,34 @@ class Feed:
         """Delete entries that all checkpoints have passed, oldest first."""
         if not checkpoints or not all(map(number_of, checkpoints)):
             return 0
+        trimmed = self._state.get(_TRIMMED) or {"place": ""}
+        start = str(trimmed.get("deleted", trimmed["place"]))
+        passed, place = self._passed(start, checkpoints, limit)
+        if not passed:
+            return 0
+        # Kept before they are gone: it tells the end of a feed that has no entry left, and where to begin reading.
+        # ``deleted`` follows when they are gone: what an interrupted trim left is behind it.
+        self._note_trim(place, start)
+        answers = self.entries.bulk([{"_id": i, "_rev": rev, "_deleted": True} for i, rev in passed])
+        if all(answer.get("error", "conflict") == "conflict" for answer in answers):
+            self._state.change(
+                _TRIMMED, lambda found: {**found, "deleted": place} if found and found.get("deleted") == start else None
+            )
+        return sum("error" not in answer for answer in answers)
+
+    def _note_trim(self, place: str, deleted: str) -> None:
+        """Keep the places of a trim; the one where readers begin never goes back, also beside other trims."""
+        newest = self.last()
+
+        def decide(found: JSON | None) -> JSON:
+            beginning = max("" if found is None else str(found["place"]), place, key=number_of)
+            return {"sequence": newest, "place": beginning, "deleted": deleted}
+
+        self._state.change(_TRIMMED, decide)
+
+    def _passed(self, place: str, checkpoints: list[str], limit: int) -> tuple[list[tuple[str, str]], str]:
+        """Return ids and revisions of entries behind a place that all checkpoints have passed, and the last place."""
         passed: list[tuple[str, str]] = []
-        place = self._beginning()
         while len(passed) < limit:
             rows, end = self.entries.changes(place, _BATCH)
             waiting = self._waiting([row["id"] for row in rows], checkpoints)
@@ -175,12 +195,7 @@ class Feed:
                 if len(rows) == _BATCH:
                     continue
             break
-        if not passed:
-            return 0
-        # Kept before they are gone: it tells the end of a feed that has no entry left, and where to begin reading.
-        self._state.replace(_TRIMMED, {"sequence": self.last(), "place": place})
-        answers = self.entries.bulk([{"_id": i, "_rev": rev, "_deleted": True} for i, rev in passed])
-        return sum("error" not in answer for answer in answers)
+        return passed, place
 
     def _waiting(self, entry_ids: list[str], checkpoints: list[str]) -> set[str]:
         """Return those of the entries that a consumer has not read: the numbers of a cluster's nodes do not tell."""
