@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from storage_adapters import JSON, StorageUnavailable
-from storage_adapters.metadata.couchdb import CouchMetadataStore
+from storage_adapters.metadata.couchdb import CouchMetadataStore, feed
 from storage_adapters.metadata.couchdb.database import Database
 from tests.adapters.couchdb_servers import assert_intact, before_each_request, killed_before, opened
+from tests.contract.document_scenes import make_document, put, told
 from tests.contract.metadata_scenes import add, make_record, save
 from tests.feeds import file_changes
 
@@ -148,3 +149,28 @@ def test_a_feed_that_an_earlier_version_trimmed_is_trimmed_from_where_it_begins(
         store.move_checkpoint("relay", expected="", sequence=sequences[2])
         assert store.trim_changes(limit=9) == 2
         assert [change.sequence for change in file_changes(store)] == sequences[3:]
+
+
+def test_changes_of_any_number_of_documents_are_withdrawn_by_small_requests(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulk = Database.bulk
+    sizes: list[int] = []
+
+    def counted(self: Database, documents: Sequence[Any], **options: Any) -> list[JSON]:
+        sizes.append(len(documents))
+        return bulk(self, documents, **options)
+
+    with opened(couchdb_url) as store:
+        record = save(store, make_record("f1"))
+        for number in range(7):
+            put(store, make_document(f"d{number}"))
+        monkeypatch.setattr(feed, "_DELETIONS", 3, raising=False)
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "bulk", refuses_all)
+            assert store.withdraw_document_changes() == 0
+        monkeypatch.setattr(Database, "bulk", counted)
+        assert store.withdraw_document_changes() == 7
+        assert sizes == [3, 3, 1]
+        assert [change.record for change in file_changes(store)] == [record]
+        assert told(store) == []

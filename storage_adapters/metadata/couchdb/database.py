@@ -156,6 +156,16 @@ class Database:
         rows = self._server.request("GET", self.name, "_all_docs", params=params)[1]["rows"]
         return [row["doc"] for row in rows]
 
+    def revisions(self, *, behind: str, prefix: str, limit: int) -> list[tuple[str, str]]:
+        """Read ids and revisions, without the documents, of those behind an id whose ids begin with a prefix."""
+        params = {
+            "startkey": orjson.dumps(behind).decode(),
+            "endkey": orjson.dumps(prefix + "\ufff0").decode(),
+            "limit": str(limit + 1),
+        }
+        rows = self._server.request("GET", self.name, "_all_docs", params=params)[1]["rows"]
+        return [(row["id"], row["value"]["rev"]) for row in rows if row["id"] != behind][:limit]
+
     def between(self, first: str, last: str, *, limit: int, descending: bool = False) -> list[JSON]:
         """Read documents from one id to another, which are of plain letters; ``descending``, from the greater one."""
         params = {

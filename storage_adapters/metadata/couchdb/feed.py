@@ -32,6 +32,7 @@ from storage_adapters.records import JSON, Change
 _BATCH = 100
 _LARGE_BATCH = 2_000
 _MOST_BATCHES = 20
+_DELETIONS = 500
 _PLACE = "feed-place"
 _PLACE_IN_DOCUMENTS = "feed-place-documents"
 _TRIMMED = "feed-trimmed"
@@ -217,9 +218,12 @@ class Feed:
 
     def withdraw(self, prefix: str) -> int:
         """Remove the entries whose ids begin with a prefix; return how many."""
-        found = self.entries.with_prefix(prefix)
-        removed = [{"_id": each["_id"], "_rev": each["_rev"], "_deleted": True} for each in found]
-        return sum("error" not in row for row in self.entries.bulk(removed)) if removed else 0
+        removed, place = 0, prefix
+        while found := self.entries.revisions(behind=place, prefix=prefix, limit=_DELETIONS):
+            answers = self.entries.bulk([{"_id": i, "_rev": rev, "_deleted": True} for i, rev in found])
+            removed += sum("error" not in answer for answer in answers)
+            place = found[-1][0]
+        return removed
 
     def _follow(self, followed: _Followed) -> bool:
         """Write the entries that interrupted writers left out; of very many changes, some now and some later.
