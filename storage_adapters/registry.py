@@ -80,14 +80,19 @@ def mirror_blobs(first: BlobStore, second: BlobStore, domains: tuple[str, str] |
     return cast(BlobStore, import_adapter("storage_adapters.blobs.mirrored").mirrored(first, second, domains))
 
 
-def set_up_bucket(url: str, options: BlobOptions, *, origins: Sequence[str], dry_run: bool) -> Iterator[SetupStep]:
-    """Create missing configuration of an ``s3://`` bucket, or report it with ``dry_run``. Raises nothing."""
+def set_up_bucket(
+    url: str, options: BlobOptions, *, origins: Sequence[str], default_origins: Sequence[str] = (), dry_run: bool
+) -> Iterator[SetupStep]:
+    """Create missing configuration of an ``s3://`` bucket, or report it with ``dry_run``. Raises nothing.
+
+    ``default_origins`` are admitted without ``origins``, in a bucket without a CORS rule.
+    """
     try:
         provisioning = import_adapter("storage_adapters.blobs.s3.provisioning")
     except UnknownStore as error:
         yield SetupStep(name="library", state="failed", text=str(error))
         return
-    yield from provisioning.set_up(url, options, origins=origins, dry_run=dry_run)
+    yield from provisioning.set_up(url, options, origins=origins, default_origins=default_origins, dry_run=dry_run)
 
 
 def _adapter(url: str, stores: dict[str, str]) -> Any:

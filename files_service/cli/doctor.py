@@ -255,7 +255,7 @@ def _notifications(settings: Settings) -> Finding:
         return Finding(part, "not needed: the gateway serves the blob store")
     try:
         # The allowed origins are the operator's choice; only the presence of a CORS rule is checked.
-        wanted = desired_state_of(settings, ())
+        wanted = desired_state_of(settings)
     except Failed as error:
         text, _, advice = error.message.partition("\n")
         return Finding(part, text, advice)
@@ -273,7 +273,7 @@ def _notifications(settings: Settings) -> Finding:
 
 def _bucket(settings: Settings) -> Finding:
     """Check the rules of an S3 bucket; completion needs no notifications, which only make it faster."""
-    found = list(bucket_steps(settings, (), dry_run=True))
+    found = list(bucket_steps(settings, dry_run=True))
     broken = [f"{step.name}: {step.text}" for step in found if step.state == "failed"]
     if broken:
         return Finding("webhook", f"the bucket: {'; '.join(broken)}", "See docs/operations.md, S3.")

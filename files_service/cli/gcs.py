@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 
 from files_service.cli.session import Failed, Session
-from files_service.cli.setup_steps import report
+from files_service.cli.setup_steps import default_origins, origin_option, report
 from files_service.config import Settings
 from storage_adapters import DesiredState, SetupStep, set_up_notifications
 
@@ -22,14 +22,15 @@ def gcs() -> None:
 
 @gcs.command()
 @click.option("--dry-run", is_flag=True, help="Report what would be done without doing it.")
-@click.option("--origin", "origins", multiple=True, metavar="URL", help="Origin that may use signed URLs; repeatable.")
+@origin_option
 @click.pass_obj
 def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
     """Set up bucket, topic, notification and subscriptions.
 
-    Running it again changes nothing. The bucket must exist. The exit status is 1 when a step fails.
+    Running it again changes nothing: without --origin a CORS rule that is there stays. The bucket must exist. The exit
+    status is 1 when a step fails.
     """
-    wanted = desired_state_of(session.settings, origins or ("*",))
+    wanted = desired_state_of(session.settings, origins, default_origins(session.settings))
     report(steps(session.settings, wanted, dry_run=dry_run))
 
 
@@ -43,7 +44,7 @@ def steps(settings: Settings, wanted: DesiredState, *, dry_run: bool) -> Iterato
     )
 
 
-def desired_state_of(settings: Settings, origins: tuple[str, ...]) -> DesiredState:
+def desired_state_of(settings: Settings, origins: tuple[str, ...] = (), defaults: tuple[str, ...] = ()) -> DesiredState:
     """Return the desired configuration. Raises Failed when the settings are incomplete."""
     blobs, queue = urlsplit(settings.blobs_url), urlsplit(settings.notifications_url)
     if blobs.scheme != "gs":
@@ -70,5 +71,6 @@ def desired_state_of(settings: Settings, origins: tuple[str, ...]) -> DesiredSta
         push_audience=settings.webhook_audience or address,
         pull_subscription=queue.path.strip("/") if settings.notifications_url else "",
         origins=origins,
+        default_origins=defaults,
         user_project=dict(parse_qsl(blobs.query)).get("user_project", ""),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from files_service.cli.session import Failed, Session
-from files_service.cli.setup_steps import report
+from files_service.cli.setup_steps import default_origins, origin_option, report
 from files_service.config import Settings
 from files_service.services.opening import blob_options
 from storage_adapters import SetupStep, set_up_bucket
@@ -20,18 +20,22 @@ def s3() -> None:
 
 @s3.command()
 @click.option("--dry-run", is_flag=True, help="Report what would be done without doing it.")
-@click.option("--origin", "origins", multiple=True, metavar="URL", help="Origin that may use signed URLs; repeatable.")
+@origin_option
 @click.pass_obj
 def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
     """Make the bucket, and set its CORS and lifecycle rules.
 
-    Running it again changes nothing. The exit status is 1 when a step fails.
+    Running it again changes nothing: without --origin a CORS rule that is there stays. The exit status is 1 when a step
+    fails.
     """
     if not session.settings.blobs_url.startswith("s3:"):
         raise Failed("the blob store is not an S3 bucket", "Set FILES_BLOBS_URL=s3://bucket/prefix?endpoint=….")
-    report(bucket_steps(session.settings, origins or ("*",), dry_run=dry_run))
+    report(bucket_steps(session.settings, origins, default_origins(session.settings), dry_run=dry_run))
 
 
-def bucket_steps(settings: Settings, origins: tuple[str, ...], *, dry_run: bool) -> Iterator[SetupStep]:
+def bucket_steps(
+    settings: Settings, origins: tuple[str, ...] = (), defaults: tuple[str, ...] = (), *, dry_run: bool
+) -> Iterator[SetupStep]:
     """Run the steps against the server of the settings."""
-    return set_up_bucket(settings.blobs_url, blob_options(settings), origins=origins, dry_run=dry_run)
+    options = blob_options(settings)
+    return set_up_bucket(settings.blobs_url, options, origins=origins, default_origins=defaults, dry_run=dry_run)

@@ -21,7 +21,9 @@ _METHODS = ["GET", "HEAD", "PUT"]
 _Step = Callable[[], tuple[str, str]]
 
 
-def set_up(url: str, options: BlobOptions, *, origins: Sequence[str], dry_run: bool) -> Iterator[SetupStep]:
+def set_up(
+    url: str, options: BlobOptions, *, origins: Sequence[str], default_origins: Sequence[str] = (), dry_run: bool
+) -> Iterator[SetupStep]:
     """Run the steps one after the other; a failed step does not prevent the others. Raises nothing."""
     try:
         location = parse(url)
@@ -30,14 +32,20 @@ def set_up(url: str, options: BlobOptions, *, origins: Sequence[str], dry_run: b
         yield SetupStep(name="bucket", state="failed", text=str(error))
         return
     with closing(client):
-        yield from BucketSetup(client, location, origins, dry_run=dry_run).steps()
+        yield from BucketSetup(client, location, origins, default_origins, dry_run=dry_run).steps()
 
 
 class BucketSetup:
-    """One bucket. Without ``origins`` a CORS rule for any origin passes the check, but none is written."""
+    """One bucket. Without ``origins`` a CORS rule for any origin passes the check.
 
-    def __init__(self, client: Any, location: Location, origins: Sequence[str], *, dry_run: bool) -> None:
-        self._client, self._location, self._origins, self._dry_run = client, location, list(origins), dry_run
+    Where there is none, one for ``default_origins`` is written, if these are given.
+    """
+
+    def __init__(
+        self, client: Any, location: Location, origins: Sequence[str], default_origins: Sequence[str], *, dry_run: bool
+    ) -> None:
+        self._client, self._location, self._dry_run = client, location, dry_run
+        self._origins, self._default_origins = list(origins), list(default_origins)
         self._bucket = {"Bucket": location.bucket}
 
     def steps(self) -> Iterator[SetupStep]:
@@ -82,11 +90,12 @@ class BucketSetup:
         )
         if ours is not None and set(self._origins) <= set(ours["AllowedOrigins"]):
             return "ok", f"pages of {', '.join(ours['AllowedOrigins'])} may use signed URLs"
-        if not self._origins:
+        origins = self._origins or self._default_origins
+        if not origins:
             return "due", "no page may use signed URLs"
         rule = {
             "ID": _CORS_ID,
-            "AllowedOrigins": self._origins,
+            "AllowedOrigins": origins,
             "AllowedMethods": _METHODS,
             "AllowedHeaders": ["*"],
             "ExposeHeaders": ["ETag"],
@@ -94,7 +103,7 @@ class BucketSetup:
         }
         rules = [each for each in found if each is not ours] + [rule]
         return self._write(
-            f"admit pages of {', '.join(self._origins)}",
+            f"admit pages of {', '.join(origins)}",
             lambda: self._client.put_bucket_cors(**self._bucket, CORSConfiguration={"CORSRules": rules}),
         )
 

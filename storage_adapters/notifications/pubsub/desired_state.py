@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -38,8 +38,9 @@ RETRY = {"minimumBackoff": "1s", "maximumBackoff": "300s"}
 class DesiredState:
     """Names and URLs. Push needs ``push_url``, pull needs ``pull_subscription``.
 
-    ``push_token`` is a secret in the push URL. Without ``origins`` a CORS rule for any origin passes the check, but
-    none is created. ``user_project`` pays where requesters pay.
+    ``push_token`` is a secret in the push URL. Without ``origins`` a CORS rule for any origin passes the check;
+    where there is none, one for ``default_origins`` is created, if these are given. ``user_project`` pays where
+    requesters pay.
     """
 
     bucket: str
@@ -52,7 +53,8 @@ class DesiredState:
     push_audience: str = ""
     push_token: str = field(default="", repr=False)
     pull_subscription: str = ""
-    origins: tuple[str, ...] = ("*",)
+    origins: tuple[str, ...] = ()
+    default_origins: tuple[str, ...] = ()
     temporary_days: int = 2
     user_project: str = ""
 
@@ -85,7 +87,7 @@ class DesiredState:
         return value | ({"object_name_prefix": f"{self.prefix}/"} if self.prefix else {})
 
     def cors_rule(self) -> JSON:
-        """Return the CORS rule that lets web pages use signed URLs."""
+        """Return the CORS rule that lets web pages use signed URLs; without ``origins`` of no particular one."""
         return {
             "origin": list(self.origins),
             "method": CORS_METHODS,
@@ -150,6 +152,11 @@ def admits(rule: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         and _all_of(wanted["method"], rule.get("method", []))
         and _all_of(wanted["responseHeader"], rule.get("responseHeader", []))
     )
+
+
+def origins_of_ours(rules: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the origins of a rule with our methods, which an earlier version may have made with fewer headers."""
+    return next((list(each.get("origin", [])) for each in rules if _all_of(CORS_METHODS, each.get("method", []))), [])
 
 
 def _all_of(wanted: Sequence[str], found: Sequence[str]) -> bool:

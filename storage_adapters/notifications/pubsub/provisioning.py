@@ -11,7 +11,7 @@ from functools import partial
 from urllib.parse import quote
 
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.notifications.pubsub.desired_state import JSON, DesiredState, admits, differing
+from storage_adapters.notifications.pubsub.desired_state import JSON, DesiredState, admits, differing, origins_of_ours
 from storage_adapters.notifications.pubsub.rest import PUBSUB, STORAGE, CloudError, RestApi, repeated
 from storage_adapters.ports.setup import SetupStep
 
@@ -114,10 +114,12 @@ class CloudSetup:
     def _cors(self) -> tuple[str, str]:
         rule = self._wanted.cors_rule()
         found = list(self._look_at_bucket().get("cors", []))
-        text = f"pages of {', '.join(self._wanted.origins) or 'any origin'}"
-        if any(admits(each, rule) for each in found):
-            return "ok", text
+        fitting = next((each for each in found if admits(each, rule)), None)
+        if fitting is not None:
+            return "ok", f"pages of {', '.join(fitting.get('origin', []))}"
+        rule["origin"] = rule["origin"] or origins_of_ours(found) or list(self._wanted.default_origins)
         others = [each for each in found if sorted(each.get("origin", [])) != sorted(rule["origin"])]
+        text = f"pages of {', '.join(rule['origin']) or 'any origin'}"
         return self._write(text, lambda: self._patch_bucket({"cors": [*others, rule]}))
 
     def _lifecycle(self) -> tuple[str, str]:

@@ -162,6 +162,28 @@ def test_the_origins_of_pages_may_be_named(environ: dict[str, str], cloud: FakeC
     assert "bucket CORS" in doctor(environ)["text"]
 
 
+def test_a_setup_without_origins_keeps_those_that_are_there(environ: dict[str, str], cloud: FakeCloud) -> None:
+    setup(environ, "--origin", "https://app.example.org")
+    assert signs(setup(environ))["bucket CORS"] == "✓"
+    [rule] = cloud.objects.bucket("files").cors
+    # As an earlier version made it.
+    rule["responseHeader"] = ["Content-Type"]
+    assert signs(setup(environ))["bucket CORS"] == "+"
+    [rule] = cloud.objects.bucket("files").cors
+    assert rule["origin"] == ["https://app.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "origin"), [("https://files.example.org/some/path", "https://files.example.org"), ("", "*")]
+)
+def test_a_bucket_without_a_rule_admits_the_pages_of_the_service(
+    environ: dict[str, str], cloud: FakeCloud, public_url: str, origin: str
+) -> None:
+    setup({**environ, "FILES_PUBLIC_URL": public_url})
+    [rule] = cloud.objects.bucket("files").cors
+    assert rule["origin"] == [origin]
+
+
 def test_the_shared_token_stands_in_the_address_and_is_not_shown(environ: dict[str, str], cloud: FakeCloud) -> None:
     environ |= {"FILES_WEBHOOK_EMAIL": "", "FILES_WEBHOOK_TOKEN": TOKEN}
     result = setup(environ)

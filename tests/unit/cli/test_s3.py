@@ -65,6 +65,31 @@ def test_a_bucket_is_made_and_set_up_once(environ: dict[str, str], seaweedfs: Se
     client.close()
 
 
+def test_a_setup_without_origins_keeps_those_that_are_there(environ: dict[str, str], seaweedfs: SeaweedFS) -> None:
+    client = seaweedfs.client()
+    setup(environ, "--origin", "https://app.example")
+    assert set(signs(setup(environ)).values()) == {"✓"}
+    [cors] = client.get_bucket_cors(Bucket=BUCKET)["CORSRules"]
+    assert cors["AllowedOrigins"] == ["https://app.example"]
+    client.delete_bucket(Bucket=BUCKET)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("public_url", "origin"),
+    [("https://files.example/some/path", "https://files.example"), ("", "*"), ("http://localhost:8080", "*")],
+)
+def test_a_bucket_without_a_rule_admits_the_pages_of_the_service(
+    environ: dict[str, str], seaweedfs: SeaweedFS, public_url: str, origin: str
+) -> None:
+    client = seaweedfs.client()
+    assert signs(setup({**environ, "FILES_PUBLIC_URL": public_url}))["bucket CORS"] == "+"
+    [cors] = client.get_bucket_cors(Bucket=BUCKET)["CORSRules"]
+    assert cors["AllowedOrigins"] == [origin]
+    client.delete_bucket(Bucket=BUCKET)
+    client.close()
+
+
 def test_it_needs_an_s3_bucket_and_its_server(environ: dict[str, str]) -> None:
     assert "not an S3 bucket" in setup({**environ, "FILES_BLOBS_URL": ""}).output
     refused = setup({**environ, "FILES_S3_SECRET_ACCESS_KEY": "wrong"})
