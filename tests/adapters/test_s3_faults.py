@@ -26,6 +26,7 @@ from storage_adapters import (
 from storage_adapters.blobs.s3 import S3BlobStore, writer
 from storage_adapters.blobs.s3.api import S3Api
 from storage_adapters.blobs.s3.client import ATTEMPTS
+from storage_adapters.blobs.s3.pinging import WRITE_SECONDS, Pinger
 from tests.adapters.s3_buckets import OPTIONS, opened
 from tests.contract.blob_parts import begin, send
 from tests.contract.blob_scenes import KEY, is_absent, put, read
@@ -135,6 +136,38 @@ def test_a_full_server_says_so(store: S3BlobStore, proxy: FaultyProxy) -> None:
         put(store)
     proxy.heal()
     assert is_absent(store)
+
+
+def test_a_server_that_lists_and_refuses_writes_is_not_ready(store: S3BlobStore, proxy: FaultyProxy) -> None:
+    proxy.fail_all("PUT", "full")
+    with pytest.raises(StorageFull):
+        store.ping()
+    proxy.heal()
+    store.ping()
+    assert [info.key for info in store.scan(limit=10)] == ["first"]
+
+
+def test_a_server_that_denies_writes_says_so(store: S3BlobStore, proxy: FaultyProxy) -> None:
+    def tell(command: str, path: str, body: bytes, status: int, content: bytes) -> tuple[int, bytes]:
+        return (403, b"<Error><Code>AccessDenied</Code></Error>") if command == "PUT" else (status, content)
+
+    proxy.tell = tell
+    with pytest.raises(StorageDenied):
+        store.ping()
+
+
+def test_pings_write_once_in_a_while(store: S3BlobStore, proxy: FaultyProxy) -> None:
+    moment = 0.0
+    pinger = Pinger(store._api, store._location.name_of, timer=lambda: moment)
+    pinger.ping()
+    proxy.fail_all("PUT", "full")
+    moment = WRITE_SECONDS - 1
+    pinger.ping()
+    moment = WRITE_SECONDS
+    # What has failed is tried again at once.
+    for _ in range(2):
+        with pytest.raises(StorageFull):
+            pinger.ping()
 
 
 def test_a_server_that_stands_still_is_given_up_in_time(seaweedfs: SeaweedFS) -> None:

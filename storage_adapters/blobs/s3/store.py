@@ -29,6 +29,7 @@ from storage_adapters.blobs.s3.inserting import Inserter, Taken
 from storage_adapters.blobs.s3.location import Location, parse
 from storage_adapters.blobs.s3.objects import CACHE_CONTROL, CREATED_AT, OWN, WRITER, S3Object, disposition_of
 from storage_adapters.blobs.s3.parts import LARGEST_PART, MOST_PARTS, is_whole, ranges
+from storage_adapters.blobs.s3.pinging import Pinger
 from storage_adapters.blobs.s3.reading import pieces
 from storage_adapters.blobs.s3.signing import WEEK_SECONDS, RequestSigner, Secret, UrlSigner, attachment
 from storage_adapters.blobs.s3.writer import S3BlobWriter, metadata_of
@@ -68,6 +69,7 @@ class S3BlobStore(
         self._conditions = Conditions(api, location.name_of, ask=location.conditions)
         self._inserter = Inserter(api, self._conditions, Claims(api, location.name_of))
         self._urls = UrlSigner(location, secret)
+        self._pinger = Pinger(api, location.name_of)
 
     @classmethod
     def from_url(cls, url: str, options: BlobOptions) -> Self:
@@ -148,7 +150,7 @@ class S3BlobStore(
 
     def ping(self) -> None:
         """See ``BlobStore``."""
-        self._api.listing(prefix=self._location.name_of(OWN), after="", limit=1)
+        self._pinger.ping()
 
     def close(self) -> None:
         """See ``BlobStore``."""
