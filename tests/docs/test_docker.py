@@ -109,6 +109,21 @@ def test_seaweedfs_is_the_release_of_the_tests_and_its_address_is_published() ->
     assert services["seaweedfs"]["ports"] == [f"{public}:8333"]
     # The image asks for the contrary, and the last word counts.
     assert "-volumePreallocate=false" in services["seaweedfs-master"]["command"]
+    [_, started] = services["seaweedfs"]["command"][0].split("exec ")
+    assert {"-s3.port.iceberg=0", "-s3.port.lance=0"} <= set(started.split())
+
+
+def test_the_recipes_of_seaweedfs_leave_the_ports_of_the_service_alone() -> None:
+    recipes = "\n".join(re.findall(r"^```text\n(weed .*?)^```", read("docker/README.md"), re.MULTILINE | re.DOTALL))
+    commands = [line for line in recipes.replace("\\\n", " ").splitlines() if line]
+    kinds = [line.split()[1] for line in commands]
+    assert kinds.count("volume") == 2
+    assert {"server", "s3"} < set(kinds)
+    for line, kind in zip(commands, kinds, strict=True):
+        if kind in ("volume", "server"):
+            assert re.search(r" -(volume\.)?port=8(?!080)\d\d\d ", line), line
+        if kind in ("s3", "server"):
+            assert len(re.findall(r" -(?:s3\.)?port\.(?:iceberg|lance)=0", line)) == 2, line
 
 
 @pytest.mark.parametrize("file", COMPOSE.values(), ids=COMPOSE)
