@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
+from files_service import service
 from files_service.cli import MODULES
 from files_service.messaging.events import LogPublisher
 from files_service.messaging.ingest.metrics import IngestMetrics
@@ -23,6 +25,15 @@ PAGE = read("docs/operations.md")
 def test_every_command_is_documented() -> None:
     documented = {plain(row["command"]) for row in rows(section(PAGE, "Processes"), "command", "what it runs")}
     assert documented == {f"files {name}" for name in MODULES}
+
+
+def test_every_service_of_the_broker_is_named_with_its_queue() -> None:
+    classes = [each for each in vars(service).values() if getattr(each, "__module__", "") == service.__name__]
+    names = {each.name for each in classes if isinstance(getattr(each, "name", None), str)}
+    assert {"files", "files.tag"} < names
+    [row] = [each for each in rows(section(PAGE, "Processes"), "command") if plain(each["command"]) == "files rpc"]
+    assert set(re.findall(r"`([a-z.]+)`", row["what it runs"])) == names
+    assert set(re.findall(r"`rpc-([a-z.]+)`", section(PAGE, "The broker"))) == names
 
 
 def test_every_metric_is_documented_with_its_type(tmp_path: Path) -> None:
