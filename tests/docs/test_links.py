@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docs.pages import ROOT, all_pages, anchors, blocks, links
+from tests.docs.pages import ROOT, all_pages, anchors, blocks, links, section
 
 PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in all_pages()]
 MERMAID = ("stateDiagram-v2", "sequenceDiagram", "flowchart")
@@ -69,3 +69,9 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
         seen.add(page)
         waiting += [(page.parent / target.partition("#")[0]).resolve() for target in links(page.read_text())]
     assert [page.name for page in all_pages() if page not in seen] == []
+
+
+def test_the_readme_lists_every_page_and_every_decision() -> None:
+    listed = set(links(section((ROOT / "README.md").read_text(), "Documents")))
+    there = {str(page.relative_to(ROOT)) for folder in ("docs", "docs/adr") for page in (ROOT / folder).glob("*.md")}
+    assert there - listed == set()
