@@ -52,6 +52,7 @@ from storage_adapters.errors import (
     UploadConflict,
     UploadNotFound,
 )
+from storage_adapters.extras import install_command
 from storage_adapters.identity import sync_name
 from storage_adapters.index_builder import IndexBuilder
 from storage_adapters.notifications.pubsub import DesiredState, set_up_notifications
@@ -316,6 +317,7 @@ __all__ = [
     "encrypt_blobs",
     "field_names",
     "fold",
+    "install_command",
     "mirror_blobs",
     "open_blob_store",
     "open_keyspace",

@@ -11,6 +11,11 @@ from storage_adapters.errors import UnknownStore
 _EXTRAS = {"redis": "redis", "couchdb": "couchdb", "google": "gcs", "boto3": "s3", "botocore": "s3"}
 
 
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, in the clone: no index has the package."""
+    return f".venv/bin/pip install -e '.[{extra}]' -c constraints.txt"
+
+
 def import_adapter(name: str) -> ModuleType:
     """Import the module of an adapter. Raises UnknownStore when its client library is not installed."""
     try:
@@ -19,4 +24,4 @@ def import_adapter(name: str) -> ModuleType:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        raise UnknownStore(f"{error.name} is not installed; run: pip install 'files-service[{extra}]'") from error
+        raise UnknownStore(f"{error.name} is not installed; run in the clone: {install_command(extra)}") from error

@@ -20,7 +20,7 @@ from files_service.runtime.memory import give_buffers_back
 from files_service.runtime.metrics import Metrics
 from files_service.runtime.signals import listen_for_signals
 from files_service.runtime.terminal import echo
-from storage_adapters import SupportsUploads
+from storage_adapters import SupportsUploads, install_command
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def _require_door(settings: Settings) -> None:
     try:
         import aio_pika  # noqa: F401 - an extra
     except ImportError as error:
-        raise Failed("the queue door needs aio-pika", "Install it: pip install 'files-service[queue]'") from error
+        raise Failed("the queue door needs aio-pika", f"Install it in the clone: {install_command('queue')}") from error
     if not settings.amqp_uri:
         raise Failed("AMQP_URI is not set", "Set it, for example amqp://guest:guest@127.0.0.1:5672//.")
     if not settings.queue_door:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from files_service.cli.finding import Finding
 from files_service.config import Settings
 from files_service.services.media.extractor import extract, is_installed
+from storage_adapters import install_command
 
 _NETWORKS = {
     "namespace": "without any network",
@@ -18,7 +19,7 @@ def check_media(settings: Settings) -> Finding:
     if not settings.media:
         return Finding("media", "pictures and clips get no previews (FILES_MEDIA is false)")
     if not is_installed():
-        return Finding("media", "pictures and clips get no previews: pip install 'files-service[media]'")
+        return Finding("media", f"pictures and clips get no previews; in the clone: {install_command('media')}")
     found = extract("none", (), lambda source, offset, length: None)
     network = _NETWORKS.get(str(found.facts.get("network")))
     if found.fault is not None or network is None:

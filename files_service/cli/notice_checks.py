@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from files_service.cli.finding import Finding
 from files_service.config import Settings
 from files_service.services.notices.channels import BadChannel, Sender, parse_channels
+from storage_adapters import install_command
 
 _PART = "notices"
 _ADVICE = "Correct FILES_NOTICE_CHANNELS; docs/notices.md describes it."
@@ -17,7 +18,7 @@ def check_notices(settings: Settings) -> Finding:
     if not settings.notice_channels and not settings.notice_services:
         return Finding(_PART, "nobody is told of cards and disks (FILES_NOTICE_CHANNELS is empty)")
     if find_spec("apprise") is None:
-        return Finding(_PART, "notices need apprise", "Install it: pip install 'files-service[notices]'")
+        return Finding(_PART, "notices need apprise", f"Install it in the clone: {install_command('notices')}")
     try:
         channels = parse_channels(settings.notice_channels)
         for channel in channels:

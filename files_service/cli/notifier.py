@@ -28,7 +28,7 @@ from files_service.services.notices.feed import forget
 from files_service.services.notices.texts import text_of
 from files_service.worker.loop import Loop
 from files_service.worker.notices import NoticeCollector, NoticeWorker
-from storage_adapters import StorageError, SupportsChanges, SupportsDocuments
+from storage_adapters import StorageError, SupportsChanges, SupportsDocuments, install_command
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _senders(channels: list[Channel]) -> list[Sender]:
     try:
         import apprise  # noqa: F401 - an extra
     except ImportError as error:
-        raise Failed("notices need apprise", "Install it: pip install 'files-service[notices]'") from error
+        raise Failed("notices need apprise", f"Install it in the clone: {install_command('notices')}") from error
     try:
         return [Sender(channel) for channel in channels]
     except BadChannel as error:

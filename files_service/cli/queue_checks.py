@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.config import Settings
+from storage_adapters import install_command
 
 _PART = "queue"
 
@@ -18,7 +19,7 @@ def check_queue(settings: Settings) -> Finding:
     if not settings.amqp_uri:
         return Finding(_PART, "the queue door needs a broker", "Set AMQP_URI, or close it: FILES_QUEUE_DOOR=off.")
     if find_spec("aio_pika") is None:
-        return Finding(_PART, "the queue door needs aio-pika", "Install it: pip install 'files-service[queue]'")
+        return Finding(_PART, "the queue door needs aio-pika", f"Install it in the clone: {install_command('queue')}")
     import amqp
 
     from files_service.messaging.address import open_connection

@@ -10,7 +10,7 @@ from files_service.cli.progress import Advance
 from files_service.cli.session import Failed
 from files_service.errors import error_from_wire
 from files_service.runtime.terminal import echo
-from storage_adapters import JSON
+from storage_adapters import JSON, install_command
 
 
 def put_by_queue(uri: str, address: JSON | None, file: BinaryIO, size: int, advance: Advance) -> bool:
@@ -18,7 +18,7 @@ def put_by_queue(uri: str, address: JSON | None, file: BinaryIO, size: int, adva
     try:
         from files_service.messaging.ingest.client import QueueRefused, QueueSender, QueueUnavailable
     except ImportError as error:
-        raise Failed("--queue needs aio-pika", "Install it: pip install 'files-service[queue]'") from error
+        raise Failed("--queue needs aio-pika", f"Install it in the clone: {install_command('queue')}") from error
     if address is None:
         raise Failed("the service has no queue door", "Open it in every process: FILES_QUEUE_DOOR=on.")
 

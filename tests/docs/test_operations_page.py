@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from configparser import ConfigParser
 from pathlib import Path
 
 from files_service import service
@@ -16,8 +17,9 @@ from files_service.services.notices.delivery import Delivery
 from files_service.worker.metrics import WorkerCollector
 from files_service.worker.notices import NoticeCollector
 from files_service.worker.run import Worker
+from storage_adapters import install_command
 from tests.cores import call, memory_core, processed_file, settings_for, sqlite_core
-from tests.docs.pages import blocks, plain, read, rows, section
+from tests.docs.pages import ROOT, all_pages, blocks, plain, read, rows, section
 
 PAGE = read("docs/operations.md")
 
@@ -25,6 +27,19 @@ PAGE = read("docs/operations.md")
 def test_every_command_is_documented() -> None:
     documented = {plain(row["command"]) for row in rows(section(PAGE, "Processes"), "command", "what it runs")}
     assert documented == {f"files {name}" for name in MODULES}
+
+
+def test_extras_are_installed_in_the_clone_by_the_command_that_messages_name() -> None:
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extras = set(setup["options.extras_require"]) - {"dev"}
+    told = section(PAGE, "Processes")
+    [named] = re.findall(r"an extra \(([^)]*)\)", told)
+    assert set(re.findall(r"\w+", named)) == extras
+    [command] = blocks(told, "console")
+    assert command.text == f"$ {install_command('queue')}\n"
+    # No index has the package.
+    assert not [page for page in all_pages() if "'files-service[" in page.read_text() and page.name != "CHANGELOG.md"]
 
 
 def test_every_service_of_the_broker_is_named_with_its_queue() -> None:

@@ -7,6 +7,7 @@ from files_service.ingest.service import Remote
 from files_service.ingest.transports.transport import Transport
 from files_service.ingest.transports.tus import TusTransport
 from files_service.ingest.transports.websocket import WebSocketTransport
+from storage_adapters import install_command
 
 QUEUE = "queue"
 # The first is the default: it costs the gateway the least time per byte.
@@ -24,7 +25,7 @@ def _open_queue(remote: Remote, amqp_uri: str) -> Transport:
     try:
         from files_service.ingest.transports.queue import QueueTransport
     except ImportError as error:
-        raise NotSupported("the queue needs aio-pika: pip install 'files-service[queue]'") from error
+        raise NotSupported(f"the queue needs aio-pika; install it in the clone: {install_command('queue')}") from error
     if not amqp_uri:
         raise NotSupported("the queue needs a broker: set AMQP_URI")
     return QueueTransport(remote, amqp_uri)

@@ -28,7 +28,8 @@ def run(tmp_path: Path, **environ: str) -> str:
 
 def test_without_aio_pika_the_command_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aio_pika", None)
-    assert "pip install 'files-service[queue]'" in run(tmp_path, AMQP_URI="amqp://x", FILES_QUEUE_DOOR="on")
+    said = run(tmp_path, AMQP_URI="amqp://x", FILES_QUEUE_DOOR="on")
+    assert ".venv/bin/pip install -e '.[queue]' -c constraints.txt" in said
 
 
 def test_without_a_broker_or_the_setting_the_command_says_what_to_set(tmp_path: Path) -> None:
