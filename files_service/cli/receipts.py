@@ -70,12 +70,12 @@ def _compare(receipt: dict[str, Any], tree: Path) -> None:
     if digest.hexdigest() == receipt.get("files_sha256"):
         echo(f"{number_of(len(found), 'file')} as in the receipt")
         return
-    _name_differing(tree, found)
+    advice = _name_differing(tree, found)
     told = f"{receipt.get('files')} and {receipt.get('bytes')}"
     has = f"{number_of(len(found), 'file')} and {number_of(sum(each.size for each in found.values()), 'byte')}"
     raise Failed(
         f"the folder differs from the receipt: it has {has}, the receipt {told}",
-        "The receipt names no files. The folder `ascmhl` of an export has a manifest, by which they are named.",
+        advice,
     )
 
 
@@ -90,11 +90,11 @@ def _hash(file: Path) -> tuple[str, Hashed]:
     return sha256.hexdigest(), Hashed(size, xxh64.hexdigest())
 
 
-def _name_differing(tree: Path, found: Mapping[str, Hashed]) -> None:
-    """Print the files that differ from the newest manifest of a folder, if it has one."""
+def _name_differing(tree: Path, found: Mapping[str, Hashed]) -> str:
+    """Print the files that differ from the newest manifest of a folder; return advice where there is none to print."""
     manifest = newest_manifest(tree)
     if manifest is None:
-        return
+        return "The receipt names no files. The folder `ascmhl` of an export has a manifest, by which they are named."
     lines = [f"missing: {path}" for path in manifest.files.keys() - found.keys()]
     lines += [f"other bytes: {path}" for path, told in manifest.files.items() if found.get(path, told) != told]
     lines += [f"not in the manifest: {path}" for path in found.keys() - manifest.files.keys()]
@@ -102,6 +102,7 @@ def _name_differing(tree: Path, found: Mapping[str, Hashed]) -> None:
         echo(printable(line), err=True)
     if len(lines) > _MOST_NAMED:
         echo(f"and {len(lines) - _MOST_NAMED} more", err=True)
+    return "" if lines else f"The folder is as in {FOLDER}/{manifest.name}: the receipt is one of other files."
 
 
 def _paths(tree: Path) -> list[str]:

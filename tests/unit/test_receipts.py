@@ -88,6 +88,7 @@ def test_the_command_verifies_the_receipt_and_a_folder(receipt: Path, tmp_path: 
             (tree / "DCIM" / "a.mp4").write_bytes(content)
         differs = run({}, "verify-receipt", receipt, "--tree", tree)
         assert (differs.exit_code, "differs from the receipt" in differs.stderr) == (1, True)
+        assert "The receipt names no files" in differs.stderr
     (tree / "DCIM" / "a.mp4").write_bytes(b"clip")
     assert "1 file as in the receipt" in run({}, "verify-receipt", receipt, "--tree", tree).stdout
     (tree / "DCIM" / "more.mp4").write_bytes(b"")

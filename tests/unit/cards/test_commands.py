@@ -175,3 +175,20 @@ def test_an_exported_tree_is_verified_by_the_reference_and_by_its_receipt(
         "not in the manifest: moved & renamed.MP4",
         f"other bytes: {PATHS[0]}",
     ]
+    assert "names no files" not in differs.stderr
+
+
+def test_a_receipt_of_other_files_than_the_manifest_is_said_to_be_one(
+    served: Served, environ: dict[str, str], tmp_path: Path
+) -> None:
+    session_id, to = session_of(served), tmp_path / "out"
+    verified(served.core, session_id)
+    run(environ, "export", session_id, to)
+    manifest = next((to / FOLDER).glob("*.mhl"))
+    manifest.write_text(manifest.read_text().replace(f">{PATHS[0]}<", ">other.MP4<"))
+    (to / PATHS[0]).rename(to / "other.MP4")
+    differs = run({}, "verify-receipt", to / FOLDER / RECEIPT, "--tree", to)
+    assert differs.exit_code == 1
+    assert differs.stderr.splitlines()[1:] == [
+        f"The folder is as in ascmhl/{manifest.name}: the receipt is one of other files."
+    ]
