@@ -16,7 +16,7 @@ from files_service.runtime.terminal import echo
 from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import lost_parts
 from files_service.services.scrub.progress import Progress, load_progress, save_progress
-from files_service.services.scrub.walk import PART_COST, Walk
+from files_service.services.scrub.walk import Walk
 from storage_adapters import FileRecord, MetadataStore, Part, RevisionConflict, StorageError, SupportsDocuments
 
 REPAIR = "Upload the same bytes again, or restore them from a backup and run: files scrub"
@@ -50,7 +50,7 @@ def _scrub(core: Core, owner: str | None) -> tuple[int, int, int]:
     A pass over all files counts as one of the worker's.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, FileSizeColumn, TextColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
 
     lost: set[tuple[str, str]] = set()
@@ -62,10 +62,10 @@ def _scrub(core: Core, owner: str | None) -> tuple[int, int, int]:
 
     began_at, earlier = core.clock(), load_progress(core.metadata, now=core.clock())
     walk = Walk(core, owner=owner, on_loss=show)
-    total = core.metadata.usage(owner).total
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    # No total: usage counts neither previews nor the copies of a mirror, all of which are read.
+    columns = (TextColumn("{task.description}"), BarColumn(), FileSizeColumn(), TransferSpeedColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("scrub", total=total.bytes + total.files * PART_COST)
+        task = bar.add_task("scrub", total=None)
         for cost in walk.steps():
             bar.advance(task, cost)
     if owner is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -55,6 +56,17 @@ def test_a_new_mirror_is_filled_and_a_run_can_be_continued(tmp_path: Path) -> No
     last = filled.stderr.split()[-1]
     assert run(env(tmp_path), "mirror", "--start", last).stdout == "mirrored: 0 blobs, 0 copies made\n"
     assert run(env(tmp_path), "mirror").stdout == "mirrored: 3 blobs, 0 copies made\n"
+
+
+def test_a_scrub_of_both_copies_shows_no_total_that_it_would_pass(tmp_path: Path) -> None:
+    core = open_core(settings_for(tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second"))
+    processed_file(core, b"x" * 1_000_000)
+    core.close()
+    result = run(env(tmp_path), "scrub")
+    assert (result.exit_code, result.stdout) == (0, "1 file read, 0 parts lost\n")
+    # Both copies, and the cost of opening them.
+    assert re.search(r" [2-4]\.\d MB", result.stderr)
+    assert not re.search(r"\d/\d", result.stderr)
 
 
 @pytest.mark.parametrize("done", [0, 1])
