@@ -13,8 +13,8 @@ _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
 # One line of at most MAX_CHARACTERS: it becomes a header.
 PATTERN = rf"(?=.{{3,{MAX_CHARACTERS}}}\Z){_NAME}/{_NAME}(?: *; *{_TOKEN}=(?:{_TOKEN}|{_QUOTED}))* *;? *\Z"
 _VALUE = re.compile(rf"({_TOKEN})=({_TOKEN}|{_QUOTED})")
-# Browsers and libraries put these words where a file has no known type.
-_UNKNOWN = frozenset(("", "undefined", "null"))
+# Browsers and libraries put these words where a file has no known type; the last one is curl's, for any body.
+_UNKNOWN = frozenset(("", "undefined", "null", "application/x-www-form-urlencoded"))
 
 
 def media_type(value: str) -> str:

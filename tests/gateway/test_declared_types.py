@@ -23,6 +23,9 @@ TYPES = {
 NO_TYPES = ["video", "video/", "a/b; c", 'a/b; c="', "a/b; c=d e", "ä/b", f"a/b; c={'x' * 250}"]
 
 
+CURL_S_DEFAULT = "application/x-www-form-urlencoded"
+
+
 def type_of(served: Served, file_id: str) -> Any:
     return served.result("files.info", file_id=file_id)["content_type"]
 
@@ -61,11 +64,25 @@ def test_what_is_no_type_is_refused(gateway: Served, said: str) -> None:
     assert (reply.status, reply.fields) == (400, ["parts.0.content_type"])
 
 
-@pytest.mark.parametrize("said", ["undefined", "null", "", "Undefined"])
-def test_words_that_browsers_put_for_no_type_declare_none(gateway: Served, said: str) -> None:
+@pytest.mark.parametrize("said", ["undefined", "null", "", "Undefined", CURL_S_DEFAULT])
+def test_words_that_programs_put_for_no_type_declare_none(gateway: Served, said: str) -> None:
     url = made(gateway, 3, **{"Upload-Metadata": metadata(filename="a", filetype=said)})
     assert patch(gateway, url, 0, b"abc").status == 204
     assert type_of(gateway, file_id_of(url)) == "application/octet-stream"
     reply = gateway.request("POST", "/api/files/upload?name=a", b"abc", {**bearer("ann"), "Content-Type": said})
     assert reply.status == 201, reply.body
+    assert type_of(gateway, reply.json["file_id"]) == "application/octet-stream"
     assert create(gateway, 3, None, **{"Upload-Metadata": metadata(filetype="not a type")}).status == 400
+
+
+def test_a_version_by_curl_without_a_type_stays_a_video(gateway: Served) -> None:
+    headers = bearer("ann")
+    first = gateway.request("POST", "/api/files/upload?name=a.mp4", b"abc", {**headers, "Content-Type": "video/mp4"})
+    file_id = first.json["file_id"]
+    gateway.result("files.process", file_id=file_id)
+    untyped = {**headers, "Content-Type": CURL_S_DEFAULT}
+    version = gateway.request("POST", f"/api/files/{file_id}/version", b"second", untyped)
+    assert version.status == 201, version.body
+    gateway.result("files.process", file_id=version.json["file_id"])
+    found = gateway.result("files.info", file_id=file_id)
+    assert (found["size"], found["content_type"]) == (6, "video/mp4")
