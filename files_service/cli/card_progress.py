@@ -34,7 +34,8 @@ def card_name(card: Card) -> str:
 
 def shown_plan(files: int, clips: int, size: int) -> str:
     """Return what a card has, for people."""
-    return f"{number_of(files, 'file')}, {number_of(clips, 'clip')}, {shown_size(size)}"
+    counted = f"{number_of(clips, 'clip')}, " if clips else ""
+    return f"{number_of(files, 'file')}, {counted}{shown_size(size)}"
 
 
 class Counts:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from files_service.domain.clips.media import is_media
 from files_service.domain.clips.member import Role
 
 
@@ -82,5 +83,5 @@ class Plan:
 
     @property
     def clips(self) -> int:
-        """Number of clips; a file without one is a clip of its own."""
-        return len({file.clip or file.path for file in self.files})
+        """Number of clips; a picture or a sound by itself is one, a group without pictures, clips and sound is none."""
+        return len({file.clip or file.path for file in self.files if is_media(file.path)})

@@ -200,6 +200,14 @@ def test_very_many_small_files_are_all_in_the_plan(tmp_path: Path) -> None:
     assert len(found.files) == found.clips == 1000 * folders
 
 
+def test_only_media_count_as_clips(tmp_path: Path) -> None:
+    names = ("GX010001.MP4", "GX020001.MP4", "GL010001.LRV", "A.CR3", "A.xmp", "sound.WAV", "notes.txt", "x.xml", "mp4")
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    found = plan(identify(tmp_path))
+    assert (len(found.files), found.clips) == (len(names), 3)
+
+
 def test_the_digest_of_a_listing_is_that_of_its_lines_in_the_order_of_bytes(tmp_path: Path) -> None:
     files = (
         CardFile(path="b", size=2, mtime_ns=2_999_999),

@@ -58,6 +58,16 @@ def test_a_dry_run_shows_clips_and_bytes_and_sends_nothing(served: Served, envir
     assert len(shown["clips"]) == 3
 
 
+def test_a_folder_without_media_is_said_to_have_no_clips(environ: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for name in ("notes.txt", "report.pdf"):
+        (folder / name).write_bytes(b"text")
+    assert ": 2 files, 8 B\n" in run(environ, "ingest", folder, "--dry-run").stdout
+    (folder / "a.mov").write_bytes(b"text")
+    assert ": 3 files, 1 clip, 12 B\n" in run(environ, "ingest", folder, "--dry-run").stdout
+
+
 def test_a_dry_run_needs_no_service(environ: dict[str, str], card: Path) -> None:
     result = run(environ, "ingest", card, "--dry-run")
     assert result.exit_code == 0, result.output
