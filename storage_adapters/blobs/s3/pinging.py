@@ -10,7 +10,7 @@ from storage_adapters.blobs.s3.api import S3Api
 from storage_adapters.blobs.s3.objects import OWN
 
 # Readiness is asked every second where there are many probes; each write costs money, or a version.
-WRITE_SECONDS = 10.0
+WRITE_SECONDS = 60.0
 _CONTENT = b"ping"
 _SHA256 = hashlib.sha256(_CONTENT).hexdigest()
 
