@@ -16,8 +16,11 @@ from files_service.runtime.terminal import echo
 from storage_adapters import StorageError
 
 if TYPE_CHECKING:
+    from files_service.nodes.controller.census.reports import Outcome
     from files_service.nodes.controller.controller import Controller
-    from storage_adapters.blobs.nodes.protocol.layout import Node
+    from storage_adapters.blobs.nodes.protocol.layout import Node, NodeState
+
+_FEWER = "Go on though the other nodes are too few for all copies of a chunk."
 
 
 @click.group()
@@ -31,7 +34,7 @@ def status(session: Session) -> None:
     """Print the nodes and the last census.
 
     One line a node: id, state, answers or not, zone, address, free bytes, weight. The exit status is 1 when a node does
-    not answer, or chunks are lost, or wait for a confirmation.
+    not answer, or chunks have too few copies, are lost, or wait for a confirmation.
     """
     from files_service.nodes.controller.members import members
     from files_service.nodes.controller.operations import silent_nodes
@@ -63,28 +66,41 @@ def _print_census(controller: Controller) -> bool:
     at = datetime.fromtimestamp(outcome.ended_at / 1000, UTC).isoformat(timespec="seconds")
     kind = "complete" if outcome.complete else f"incomplete {outcome.error}".strip()
     echo(f"census {outcome.epoch} at {at}, {kind}: {outcome.wanted} chunks wanted")
+    echo(f"{outcome.under_replicated} chunks have too few copies; {_repairs(outcome)}")
     echo(
-        f"{outcome.repairs} with too few copies ({outcome.failed_repairs} copies not made), {outcome.candidates} copies"
-        f" of garbage, {outcome.trashed} moved to the trash, {outcome.unavailable_chunks} chunks on silent nodes"
+        f"{outcome.candidates} copies of garbage, {outcome.trashed} moved to the trash,"
+        f" {outcome.unavailable_chunks} chunks on silent nodes"
     )
     if outcome.lost_chunks:
         echo(f"lost: {outcome.lost_chunks} chunks, among them {', '.join(outcome.lost[:5])}")
     for node_id, count in sorted(outcome.held_back.items()):
         echo(f"{count} copies of {node_id} are garbage and wait for: files nodes confirm")
-    return not outcome.lost_chunks and not outcome.held_back
+    return not outcome.under_replicated and not outcome.lost_chunks and not outcome.held_back
+
+
+def _repairs(outcome: Outcome) -> str:
+    if not outcome.repairs:
+        return "none lacked a copy before"
+    made = f"{outcome.failed_repairs} copies not made" if outcome.failed_repairs else "all copies made"
+    return f"{outcome.repairs} lacked a copy before, {made}"
 
 
 @nodes.command()
 @click.argument("node_id", metavar="NODE")
 @click.option("--undo", is_flag=True, help="Let the node take chunks again.")
+@click.option("--accept-fewer-copies", is_flag=True, help=_FEWER)
 @click.pass_obj
-def drain(session: Session, node_id: str, *, undo: bool) -> None:
-    """Give the chunks of a node to others; it serves what it has until they have them."""
+def drain(session: Session, node_id: str, *, undo: bool, accept_fewer_copies: bool) -> None:
+    """Give the chunks of a node to others; it serves what it has until they have them.
+
+    Refused while fewer other nodes take chunks than each chunk has copies, unless --accept-fewer-copies is given.
+    """
     from files_service.nodes.controller.census.reports import ask
 
     with _controller(session) as controller:
         node = _node(controller, node_id)
-        controller.layouts.set_state(node.node_id, "active" if undo else "draining")
+        state: NodeState = "active" if undo else "draining"
+        controller.layouts.set_state(node.node_id, state, accept_fewer_copies=accept_fewer_copies)
         ask(controller.core)
     echo(f"{node.node_id} is {'active' if undo else 'draining: files nodes status shows what is left'}")
 
@@ -92,18 +108,20 @@ def drain(session: Session, node_id: str, *, undo: bool) -> None:
 @nodes.command()
 @click.argument("node_id", metavar="NODE")
 @click.option("--accept-loss", default=0, metavar="N", type=click.IntRange(0), help="Lose up to N chunks by this.")
+@click.option("--accept-fewer-copies", is_flag=True, help=_FEWER)
 @click.pass_obj
-def remove(session: Session, node_id: str, *, accept_loss: int) -> None:
+def remove(session: Session, node_id: str, *, accept_loss: int, accept_fewer_copies: bool) -> None:
     """Remove a node for good.
 
     The copies of the other nodes are read first. Refused while files need a chunk of which no other node has a good
-    copy, unless there are at most as many as --accept-loss says.
+    copy, unless there are at most as many as --accept-loss says; and while fewer other nodes take chunks than each
+    chunk has copies, unless --accept-fewer-copies is given.
     """
     from files_service.nodes.controller.removal import remove as remove_node
 
     with _controller(session) as controller:
         node = _node(controller, node_id)
-        sole = remove_node(controller, node.node_id, accept_loss=accept_loss)
+        sole = remove_node(controller, node.node_id, accept_loss=accept_loss, accept_fewer_copies=accept_fewer_copies)
     for name in sole.names:
         echo(f"lost {name}", err=True)
     echo(f"{node.node_id} is removed; {len(sole.names)} chunks lost")

@@ -77,9 +77,30 @@ def test_missing_copies_are_made_and_the_census_is_quiet_then(nodes: Cluster) ->
     assert outcome is not None
     assert (outcome.complete, outcome.repairs, outcome.failed_repairs, outcome.wanted) == (True, 3, 0, 3)
     assert everywhere(nodes) == before
+    assert outcome.under_replicated == 0
     again = nodes.census()
     assert again is not None
     assert (again.epoch, again.repairs, again.lost_chunks) == (outcome.epoch + 1, 0, 0)
+
+
+def test_chunks_without_nodes_for_their_copies_are_counted_and_those_that_may_be_on_a_silent_node_are_not(
+    nodes: Cluster,
+) -> None:
+    stored(nodes.core)
+    nodes.stop("a")
+    outcome = nodes.census()
+    assert outcome is not None
+    assert (outcome.complete, outcome.under_replicated) == (False, 0)
+    nodes.start("a")
+    layouts = Layouts(nodes.core)
+    for name in ("b", "c"):
+        layouts.set_state(nodes.node_id(name), "draining", accept_fewer_copies=True)
+    nodes.census()
+    for name in ("b", "c"):
+        layouts.set_state(nodes.node_id(name), "removed", accept_fewer_copies=True)
+    outcome = nodes.census()
+    assert outcome is not None
+    assert (outcome.complete, outcome.repairs, outcome.lost_chunks, outcome.under_replicated) == (True, 0, 0, 3)
 
 
 def test_a_lost_chunk_is_told_as_lost_bytes_of_its_file(nodes: Cluster) -> None:

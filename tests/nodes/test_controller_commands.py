@@ -83,6 +83,25 @@ def test_a_node_that_is_needed_stays_and_a_silent_one_is_told(nodes: Cluster, en
     assert "does not answer" in files_nodes(environ, "remove", needed, "--accept-loss", "1", status=1)
 
 
+def test_too_few_nodes_for_all_copies_are_refused_and_told(nodes: Cluster, environ: dict[str, str]) -> None:
+    stored(nodes.core)
+    first, second = nodes.node_id("b"), nodes.node_id("c")
+    files_nodes(environ, "drain", first)
+    nodes.census()
+    files_nodes(environ, "remove", first)
+    for command in ("drain", "remove"):
+        said = files_nodes(environ, command, second, status=1)
+        assert "1 other nodes take chunks, too few for 2 copies" in said
+    assert {node.state for node in Layouts(nodes.core).load().registered} == {"active"}
+    nodes.census()
+    assert "0 chunks have too few copies" in files_nodes(environ, "status")
+    files_nodes(environ, "drain", second, "--accept-fewer-copies")
+    assert "too few for 2 copies" in files_nodes(environ, "remove", second, status=1)
+    files_nodes(environ, "remove", second, "--accept-fewer-copies")
+    nodes.census()
+    assert "3 chunks have too few copies" in files_nodes(environ, "status", status=1)
+
+
 def test_damaged_copies_are_found_and_chunks_come_back_from_the_trash(nodes: Cluster, environ: dict[str, str]) -> None:
     stored(nodes.core)
     before = everywhere(nodes)

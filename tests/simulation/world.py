@@ -256,6 +256,9 @@ class World:
         reported = sorted(wanted.chunk_id for wanted in report.lost) if report is not None else None
         if reported != lost:
             self.truth.fail(f"the lost are {lost}, the census says {reported}")
+        few = sum(0 < len(self.truth.good(key)) < self.view.layout.copies for key in names)
+        if report is not None and report.under_replicated != few:
+            self.truth.fail(f"{few} have too few copies, the census says {report.under_replicated}")
         for key in names:
             self._check_places(key, lost=key in lost)
         for node_id, disk in self.truth.disks.items():

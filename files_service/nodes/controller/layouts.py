@@ -56,8 +56,12 @@ class Layouts:
 
         return self._change(decide, cluster=ping.cluster)
 
-    def set_state(self, node_id: str, state: NodeState) -> Layout:
-        """Move a node to a state. Idempotent. Raises NotFound, Conflict for a state that does not follow its own."""
+    def set_state(self, node_id: str, state: NodeState, *, accept_fewer_copies: bool = False) -> Layout:
+        """Move a node to a state. Idempotent.
+
+        Raises NotFound, Conflict for a state that does not follow its own, and Conflict as ``require_enough`` for one
+        without new chunks unless ``accept_fewer_copies``.
+        """
 
         def decide(layout: Layout, cluster: str) -> Layout:
             known = _find(layout, node_id)
@@ -65,8 +69,11 @@ class Layouts:
                 raise NotFound("no such node", {"id": node_id})
             if state != known.state and state not in _NEXT[known.state]:
                 raise Conflict(f"the node is {known.state}", {"id": node_id, "state": known.state})
+            if state != known.state and state in ("draining", "removed") and not accept_fewer_copies:
+                require_enough(layout, node_id, out)
             return _with(layout, replace(known, state=state))
 
+        out = self.out()
         return self._change(decide)
 
     def out(self) -> list[str]:
@@ -101,6 +108,20 @@ class Layouts:
 
         stored = documents.change(self._core, COLLECTION, _ID, on_document)
         return self.empty if stored is None else layout_from_wire(stored.body)
+
+
+def require_enough(layout: Layout, node_id: str, out: Iterable[str]) -> None:
+    """Raise Conflict when too few other nodes take chunks for the copies of those of a node."""
+    known = _find(layout, node_id)
+    gone = {node_id, *out}
+    left = sum(node.state == "active" and node.node_id not in gone for node in layout.nodes)
+    # A node that never was active has no chunks.
+    if known is not None and known.state in ("active", "draining") and left < layout.copies:
+        message = (
+            f"{left} other nodes take chunks, too few for {layout.copies} copies: start more nodes first, or accept it"
+            " by --accept-fewer-copies"
+        )
+        raise Conflict(message, {"id": node_id, "active": left, "copies": layout.copies})
 
 
 def layout_to_wire(layout: Layout) -> JSON:

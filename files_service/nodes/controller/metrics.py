@@ -47,8 +47,9 @@ class NodesCollector(Collector):
 
 def _of_census(outcome: Outcome, now: int) -> Iterator[Metric]:
     yield GaugeMetricFamily(
-        "files_census_under_replicated", "Chunks with too few copies in the last census.", outcome.repairs
+        "files_census_under_replicated", "Chunks with too few copies after the last census.", outcome.under_replicated
     )
+    yield GaugeMetricFamily("files_census_repairs", "Chunks that lacked a copy before it.", outcome.repairs)
     yield GaugeMetricFamily("files_census_failed_repairs", "Copies that it could not make.", outcome.failed_repairs)
     yield GaugeMetricFamily("files_census_lost", "Chunks of which no node has a copy.", outcome.lost_chunks)
     yield GaugeMetricFamily(

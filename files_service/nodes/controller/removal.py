@@ -10,6 +10,7 @@ from files_service.errors import Conflict, ServiceUnavailable
 from files_service.nodes.controller.census import reports
 from files_service.nodes.controller.census.wanted import WantedNames
 from files_service.nodes.controller.controller import Controller
+from files_service.nodes.controller.layouts import require_enough
 from files_service.nodes.controller.members import forget
 from files_service.nodes.controller.nodes import Nodes
 from storage_adapters.blobs.nodes.protocol.errors import ProtocolError
@@ -91,17 +92,20 @@ def sole_copies(controller: Controller, node_id: str) -> Sole:
     return Sole(tuple(sorted(name for name in needed - good if own is None or name in own)), own is not None)
 
 
-def remove(controller: Controller, node_id: str, *, accept_loss: int = 0) -> Sole:
+def remove(controller: Controller, node_id: str, *, accept_loss: int = 0, accept_fewer_copies: bool = False) -> Sole:
     """Remove a node from the layout. Raises Conflict when it has more sole copies than ``accept_loss``.
 
-    Raises ServiceUnavailable as ``sole_copies``, NotFound.
+    Raises Conflict when too few nodes are left for all copies, unless ``accept_fewer_copies``; ServiceUnavailable as
+    ``sole_copies``, NotFound.
     """
+    if not accept_fewer_copies:
+        require_enough(controller.layouts.load(), node_id, controller.layouts.out())
     sole = sole_copies(controller, node_id)
     if len(sole.names) > accept_loss:
         details = {"id": node_id, "chunks": len(sole.names), "first": list(sole.names[:10])}
         message = f"{len(sole.names)} chunks that files need have no other good copy"
         raise Conflict(message, details)
-    controller.layouts.set_state(node_id, "removed")
+    controller.layouts.set_state(node_id, "removed", accept_fewer_copies=accept_fewer_copies)
     forget(controller.core, node_id)
     reports.ask(controller.core)
     return sole

@@ -30,6 +30,7 @@ class Outcome:
     wanted: int = 0
     repairs: int = 0
     failed_repairs: int = 0
+    under_replicated: int = 0
     lost: tuple[str, ...] = ()
     lost_chunks: int = 0
     unavailable_chunks: int = 0
@@ -63,6 +64,7 @@ def save_outcome(core: Core, report: Report, cause: str = "") -> Outcome:
         wanted=report.wanted,
         repairs=report.repairs,
         failed_repairs=report.failed_repairs,
+        under_replicated=report.under_replicated,
         lost=tuple(each.chunk_id for each in report.lost[:_SHOWN]),
         lost_chunks=len(report.lost),
         unavailable_chunks=len(report.unavailable),

@@ -157,10 +157,11 @@ def _log(outcome: Outcome, view: View) -> None:
         "nodes": len(view.layout.registered),
         "wanted": outcome.wanted,
         "repairs": outcome.repairs,
+        "under_replicated": outcome.under_replicated,
         "lost": outcome.lost_chunks,
         "trashed": outcome.trashed,
     }
-    if outcome.error or outcome.lost_chunks or outcome.held_back:
+    if outcome.error or outcome.under_replicated or outcome.lost_chunks or outcome.held_back:
         logger.warning("census ended", extra={**extra, "error": outcome.error, "held_back": outcome.held_back})
     else:
         logger.info("census ended", extra=extra)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from storage_adapters.blobs.nodes.protocol import ledger, repair, snapshot, trimming
 from storage_adapters.blobs.nodes.protocol.effects import Step, Wanted
 from storage_adapters.blobs.nodes.protocol.errors import ProtocolError
-from storage_adapters.blobs.nodes.protocol.join import Joined, join
+from storage_adapters.blobs.nodes.protocol.join import Joined, join, under_replicated
 from storage_adapters.blobs.nodes.protocol.liveness import View
 from storage_adapters.blobs.nodes.protocol.trimming import Limits
 
@@ -22,6 +22,7 @@ class Report:
     """Outcome of a census.
 
     ``complete``: every registered node gave a complete inventory. ``cleared`` nodes are no longer returning.
+    ``repairs`` counts the chunks that lacked a copy, ``under_replicated`` those with too few copies after the repairs.
     ``held_back``: copies of each node that wait for a confirmation. ``error`` ended the census early.
     """
 
@@ -30,6 +31,7 @@ class Report:
     wanted: int = 0
     repairs: int = 0
     failed_repairs: int = 0
+    under_replicated: int = 0
     lost: tuple[Wanted, ...] = ()
     unavailable: tuple[Wanted, ...] = ()
     trimmed: int = 0
@@ -48,13 +50,20 @@ def run(view: View, limits: Limits | None = None, *, confirmed: bool = False) ->
         found = yield from snapshot.take(view, begun.epoch)
         joined = join(view, found)
         report = replace(report, complete=found.complete, wanted=len(found.wanted), repairs=len(joined.repairs))
-        report = replace(report, failed_repairs=(yield from repair.repair(view, joined.repairs)))
+        report = yield from _repair(view, joined, report)
         report = replace(report, unavailable=tuple(joined.unavailable), candidates=len(joined.unwanted))
         if found.complete:
             report = yield from _destroy(view, begun, found, joined, report, limits or Limits(), confirmed=confirmed)
     except ProtocolError as error:
         return replace(report, error=error)
     return report
+
+
+def _repair(view: View, joined: Joined, report: Report) -> Step[Report]:
+    """Make the missing copies, and count what is left to do."""
+    made = yield from repair.repair(view, joined.repairs)
+    failed = sum(len(case.missing) for case in joined.repairs) - sum(made)
+    return replace(report, failed_repairs=failed, under_replicated=under_replicated(view, joined, made))
 
 
 def _destroy(

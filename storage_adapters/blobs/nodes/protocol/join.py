@@ -18,12 +18,14 @@ class Case:
     """A wanted chunk that does not lie as it should.
 
     ``sources`` have a copy, ``missing`` are assigned nodes without one, ``surplus`` have one and are not assigned.
+    ``copies`` counts the copies that exist, or may exist on assigned nodes that do not answer.
     """
 
     wanted: Wanted
     sources: tuple[str, ...] = ()
     missing: tuple[Node, ...] = ()
     surplus: tuple[str, ...] = ()
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,14 @@ class Copy:
 
 @dataclass(slots=True)
 class Joined:
-    """Outcome of a join."""
+    """Outcome of a join. ``short`` counts chunks with too few copies, for more of which there is no node."""
 
     repairs: list[Case] = field(default_factory=list)
     surplus: list[Case] = field(default_factory=list)
     lost: list[Wanted] = field(default_factory=list)
     unavailable: list[Wanted] = field(default_factory=list)
     unwanted: list[Copy] = field(default_factory=list)
+    short: int = 0
 
 
 def join(view: View, snapshot: Snapshot) -> Joined:
@@ -74,10 +77,25 @@ def _classify(view: View, snapshot: Snapshot, wanted: Wanted, held: dict[str, En
     sources = tuple(node_id for node_id in held if view.may_give(node_id))
     missing = tuple(node for node in targets if is_missing(snapshot, node, held))
     surplus = tuple(node_id for node_id in sources if all(node.node_id != node_id for node in targets))
+    copies = _count(view, snapshot, targets, held)
     if missing:
-        joined.repairs.append(Case(wanted, sources, missing))
+        joined.repairs.append(Case(wanted, sources, missing, copies=copies))
+    elif copies < view.layout.copies:
+        joined.short += 1
     if surplus and len(targets) == view.layout.copies:
         joined.surplus.append(Case(wanted, surplus=surplus))
+
+
+def _count(view: View, snapshot: Snapshot, targets: list[Node], held: dict[str, Entry]) -> int:
+    """Count the copies of a chunk. Those on returning nodes do not count, and a silent node may have its copy."""
+    sure = sum(node_id not in view.returning for node_id in held)
+    return sure + sum(not snapshot.listings[node.node_id].complete for node in targets if node.node_id not in held)
+
+
+def under_replicated(view: View, joined: Joined, made: list[int]) -> int:
+    """Count the chunks that have too few copies still, after so many were made for each of the repairs."""
+    cases = zip(joined.repairs, made, strict=True)
+    return joined.short + sum(case.copies + number < view.layout.copies for case, number in cases)
 
 
 def is_missing(snapshot: Snapshot, node: Node, held: dict[str, Entry]) -> bool:

@@ -13,22 +13,22 @@ PULLS_AT_ONCE = 8
 CALL_SECONDS = 30.0
 
 
-def repair(view: View, cases: list[Case]) -> Step[int]:
-    """Make the missing copies, a few at a time, in the given order; return the number of those that failed."""
-    failed = 0
+def repair(view: View, cases: list[Case]) -> Step[list[int]]:
+    """Make the missing copies, a few at a time, in the given order; return how many were made for each case."""
+    made: list[int] = []
     for start in range(0, len(cases), PULLS_AT_ONCE):
         steps = tuple(_complete(view, case) for case in cases[start : start + PULLS_AT_ONCE])
-        for count in (yield Together(steps)):
-            failed += count if isinstance(count, int) else 1
-    return failed
+        counts = yield Together(steps)
+        made += [count if isinstance(count, int) else 0 for count in counts]
+    return made
 
 
 def _complete(view: View, case: Case) -> Step[int]:
-    failed = 0
+    made = 0
     for target in case.missing:
-        if not (yield from copy(view, case.wanted, target, case.sources)):
-            failed += 1
-    return failed
+        if (yield from copy(view, case.wanted, target, case.sources)):
+            made += 1
+    return made
 
 
 def confirm_lost(view: View, chunks: list[Wanted], epoch: int) -> Step[tuple[list[Wanted], list[Wanted]]]:
