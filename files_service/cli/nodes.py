@@ -33,25 +33,26 @@ def nodes() -> None:
 def status(session: Session) -> None:
     """Print the nodes and the last census.
 
-    One line a node: id, state, answers or not, zone, address, free bytes, weight. The exit status is 1 when a node does
+    One line a node: id, state, answers or not, zone, address, chunks, free bytes, weight. The exit status is 1 when a node does
     not answer, or chunks have too few copies, are lost, or wait for a confirmation.
     """
     from files_service.nodes.controller.members import members
-    from files_service.nodes.controller.operations import silent_nodes
+    from files_service.nodes.controller.operations import count_chunks
 
     with _controller(session) as controller:
         layout, found = controller.layouts.load(), members(controller.core)
         out = controller.layouts.out()
-        silent = silent_nodes(controller)
+        chunks = count_chunks(controller)
         for node in layout.registered:
             ping = found[node.node_id].ping if node.node_id in found else None
             words = [node.node_id, "out" if node.node_id in out else node.state]
-            words += ["silent" if node.node_id in silent else "answers", node.zone or "-", node.url]
+            words += ["silent" if chunks[node.node_id] is None else "answers", node.zone or "-", node.url]
+            words += [f"{'?' if chunks[node.node_id] is None else chunks[node.node_id]} chunks"]
             words += [f"{ping.free if ping is not None else 0} free", f"weight {node.weight:g}"]
             echo(" ".join(words))
         echo(f"layout {layout.version}, {layout.copies} copies, {layout.min_write} for a write")
         is_well = _print_census(controller)
-    if silent or not is_well:
+    if None in chunks.values() or not is_well:
         raise SystemExit(1)
 
 
@@ -102,7 +103,7 @@ def drain(session: Session, node_id: str, *, undo: bool, accept_fewer_copies: bo
         state: NodeState = "active" if undo else "draining"
         controller.layouts.set_state(node.node_id, state, accept_fewer_copies=accept_fewer_copies)
         ask(controller.core)
-    echo(f"{node.node_id} is {'active' if undo else 'draining: files nodes status shows what is left'}")
+    echo(f"{node.node_id} is {'active' if undo else 'draining: files nodes status shows the chunks that it has left'}")
 
 
 @nodes.command()

@@ -50,6 +50,12 @@ def files_nodes(environ: Mapping[str, str], *arguments: str, status: int = 0) ->
     return result.output
 
 
+def line_of(environ: Mapping[str, str], node_id: str) -> str:
+    """What the status says of a node."""
+    [line] = [each for each in files_nodes(environ, "status").splitlines() if each.startswith(node_id)]
+    return line
+
+
 def test_an_operator_sees_drains_confirms_and_removes(nodes: Cluster, environ: dict[str, str]) -> None:
     stored(nodes.core)
     assert files_nodes(environ, "status").count(" active answers ") == 3
@@ -64,7 +70,9 @@ def test_an_operator_sees_drains_confirms_and_removes(nodes: Cluster, environ: d
     files_nodes(environ, "drain", drained[:8])
     files_nodes(environ, "drain", drained, "--undo")
     files_nodes(environ, "drain", drained)
+    assert f" {len(nodes.names('c'))} chunks " in line_of(environ, drained)
     nodes.census()
+    assert " 0 chunks " in line_of(environ, drained)
     assert "0 chunks lost" in files_nodes(environ, "remove", drained)
     assert drained not in files_nodes(environ, "status")
     assert "no node begins with" in files_nodes(environ, "remove", "nowhere", status=1)

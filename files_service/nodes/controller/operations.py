@@ -9,13 +9,16 @@ from files_service.nodes.controller.controller import Controller
 from files_service.nodes.controller.removal import entries_of, verify
 from storage_adapters.blobs.nodes.protocol.errors import ProtocolError
 from storage_adapters.blobs.nodes.protocol.layout import Node
-from storage_adapters.blobs.nodes.protocol.messages import Have, Moved, Present, RestoreChunks
+from storage_adapters.blobs.nodes.protocol.messages import GetInventory, Inventory, Moved, RestoreChunks
 
 
-def silent_nodes(controller: Controller) -> set[str]:
-    """Ask all nodes; return the ids of those that do not answer."""
-    replies = controller.nodes.ask_all(controller.layouts.load().registered, Have(()))
-    return {node_id for node_id, reply in replies.items() if not isinstance(reply, Present)}
+def count_chunks(controller: Controller) -> dict[str, int | None]:
+    """Ask all nodes; return the number of chunks of each, None for one that does not answer."""
+    replies = controller.nodes.ask_all(controller.layouts.load().registered, GetInventory())
+    return {
+        node_id: sum(each.count for each in reply.partitions.values()) if isinstance(reply, Inventory) else None
+        for node_id, reply in replies.items()
+    }
 
 
 def restore_chunks(controller: Controller, names: Iterable[str]) -> tuple[set[str], list[str]]:
