@@ -33,8 +33,8 @@ def nodes() -> None:
 def status(session: Session) -> None:
     """Print the nodes and the last census.
 
-    One line a node: id, state, answers or not, zone, address, chunks, free bytes, weight. The exit status is 1 when a node does
-    not answer, or chunks have too few copies, are lost, or wait for a confirmation.
+    One line a node: id, state, answers or not, zone, address, chunks, free bytes, weight. The exit status is
+    1 when a node does not answer, or chunks have too few copies, are lost, or wait for a confirmation.
     """
     from files_service.nodes.controller.members import members
     from files_service.nodes.controller.operations import count_chunks

@@ -79,7 +79,8 @@ def test_a_store_without_a_secret_is_refused(secret: str) -> None:
     ("rooms", "copies", "expected"),
     [
         ([], 2, 0),
-        ([10], 2, 0),
+        ([10], 2, 10),
+        ([10, 4], 3, 4),
         ([10], 1, 10),
         ([10, 4], 2, 4),
         ([10, 10, 10], 2, 15),

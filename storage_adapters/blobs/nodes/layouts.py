@@ -80,15 +80,17 @@ class LayoutSource:
                     return True
         return False
 
-    def rooms(self) -> list[int]:
-        """Return the free bytes of the nodes that take chunks, as controllers last told. Raises StorageUnavailable."""
+    def rooms(self) -> list[int] | None:
+        """Return the free bytes of the nodes that take chunks, as controllers last told.
+
+        None where no controller tells any, or none of the nodes pings.
+        """
         if self._members is None or self._clock() - self._members_at >= FRESH_SECONDS:
             self._members_at = self._clock()
             with suppress(StorageUnavailable):
                 self._members = self.members()
-        if self._members is None:
-            raise StorageUnavailable("no controller tells the free space of the nodes")
-        return [int(each["free"]) for each in self._members if each["state"] == "active" and not each["read_only"]]
+        active = [each for each in self._members or () if each["state"] == "active"]
+        return [int(each["free"]) for each in active if not each["read_only"]] if active else None
 
     def members(self) -> list[JSON]:
         """Return the nodes that ping, as a controller tells them. Raises StorageUnavailable."""

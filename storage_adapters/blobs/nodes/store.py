@@ -24,7 +24,7 @@ from storage_adapters.blobs.nodes.layouts import LayoutSource
 from storage_adapters.blobs.nodes.listing import scan
 from storage_adapters.blobs.nodes.location import Location
 from storage_adapters.blobs.nodes.reading import BlobReader
-from storage_adapters.blobs.nodes.room import free_bytes
+from storage_adapters.blobs.nodes.room import UNKNOWN, free_bytes
 from storage_adapters.blobs.nodes.writer import NodesBlobWriter
 from storage_adapters.blobs.served_urls import ServesSignedUrls
 from storage_adapters.blobs.signing import UrlSigner
@@ -130,8 +130,12 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
         return scan(self._cluster, prefix, after, limit)
 
     def free_bytes(self) -> int:
-        """See ``SupportsFreeSpace``."""
-        return free_bytes(self._layouts.rooms(), self._cluster.layout().copies)
+        """See ``SupportsFreeSpace``. Raises StorageUnavailable when too few nodes take chunks."""
+        layout, rooms = self._cluster.layout(), self._layouts.rooms()
+        count = sum(node.state == "active" for node in layout.nodes) if rooms is None else len(rooms)
+        if count < layout.min_write:
+            raise StorageUnavailable(f"nodes: {count} take chunks, and a write needs {layout.min_write}")
+        return UNKNOWN if rooms is None else free_bytes(rooms, layout.copies)
 
     def ping(self) -> None:
         """See ``BlobStore``."""
