@@ -103,7 +103,7 @@ def create(root: Path, cluster: str, folders: tuple[str, ...]) -> None:
     """Make an empty folder that of a new node; create the folder itself, but no folder above it. Raises NodeRefused."""
     try:
         if (root / MARKER).exists():
-            raise NodeRefused(f"{root} holds a node already: start it without --init")
+            raise NodeRefused(f"{root} holds a node already: start it without --init, or empty the folder first")
         root.mkdir(mode=0o700, exist_ok=True)
         if strangers := sorted({path.name for path in root.iterdir()} - {"lost+found", STATE, *folders}):
             raise NodeRefused(f"{root} is not empty: it holds {strangers[0]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from click.testing import Result
 
 from files_service.domain.uploads import part_key
 from files_service.nodes.controller.layouts import Layouts
+from files_service.nodes.identity import NodeRefused
+from files_service.nodes.node import initialize
 from storage_adapters.blobs.nodes.protocol.messages import TrashChunks
 from tests.cores import SECRETS
 from tests.gateway.serving import wait_until
@@ -89,6 +92,21 @@ def test_a_node_that_is_needed_stays_and_a_silent_one_is_told(nodes: Cluster, en
     nodes.stop(other)
     assert " silent " in files_nodes(environ, "status", status=1)
     assert "does not answer" in files_nodes(environ, "remove", needed, "--accept-loss", "1", status=1)
+
+
+def test_the_folder_of_a_removed_node_is_emptied_before_it_is_one_of_a_new_node(
+    nodes: Cluster, environ: dict[str, str]
+) -> None:
+    removed, node = nodes.node_id("c"), nodes.nodes["c"]
+    nodes.stop("c")
+    files_nodes(environ, "remove", removed)
+    with pytest.raises(NodeRefused, match="empty its folder, or take another, and start it with --init"):
+        node.start()
+    with pytest.raises(NodeRefused, match="or empty the folder first"):
+        initialize(node.root, "files")
+    shutil.rmtree(node.root)
+    nodes.start("c")
+    assert nodes.node_id("c") != removed
 
 
 def test_too_few_nodes_for_all_copies_are_refused_and_told(nodes: Cluster, environ: dict[str, str]) -> None:

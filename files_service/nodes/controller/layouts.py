@@ -141,7 +141,7 @@ def _require_welcome(layout: Layout, cluster: str, ping: Ping) -> None:
         raise Conflict("the node is of another cluster", {"field": "cluster", "reason": "cluster"})
     known = _find(layout, ping.node_id)
     if known is not None and known.state == "removed":
-        message = "the node was removed: make its folder new with --init"
+        message = "the node was removed: empty its folder, or take another, and start it with --init as a new node"
         raise Conflict(message, {"field": "id", "id": ping.node_id, "reason": "removed"})
 
 
