@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.contract.blobs import (
     WholeWritesContract,
 )
 from tests.nodes.clusters import OPTIONS, NodesInThreads
+from tests.nodes.controller import SmallController
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,14 @@ class TestNodesBlobStore(
 def test_a_wrong_url_is_refused(url: str) -> None:
     with pytest.raises(UnknownStore):
         open_blob_store(url, OPTIONS)
+
+
+def test_a_cluster_without_nodes_has_no_blobs() -> None:
+    with SmallController() as controller:
+        store = open_blob_store(f"nodes://{controller.address}", OPTIONS)
+        assert isinstance(store, NodesBlobStore)
+        with closing(store):
+            assert store.scan(limit=10) == []
 
 
 @pytest.mark.parametrize("secret", ["", "short"])

@@ -32,6 +32,9 @@ def _page(layout: Layout, request: m.ListBlobs) -> Step[tuple[list[str], str]]:
 
     Raises ChunkUnavailable when so many nodes are silent that a blob may be on these alone.
     """
+    if not layout.registered:
+        # A new cluster: no node has joined yet.
+        return [], ""
     outcomes: list[m.BlobPage | ProtocolError] = yield Together(
         tuple(_ask(node, request) for node in layout.registered)
     )
