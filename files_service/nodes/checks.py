@@ -9,26 +9,40 @@ from files_service.config import Settings
 from storage_adapters import JSON, StorageUnavailable, UnknownStore
 from storage_adapters.blobs.nodes.authentication import NodeKeys
 from storage_adapters.blobs.nodes.http import SignedClient
-from storage_adapters.blobs.nodes.layouts import LayoutSource
+from storage_adapters.blobs.nodes.layouts import LAYOUT_FILE, LayoutSource, kept_layout
 from storage_adapters.blobs.nodes.location import Location
 from storage_adapters.blobs.nodes.protocol.layout import Layout
 
 LARGEST_SKEW_MS = 30_000
+_START = "Start a gateway or `files controller` at the address in FILES_BLOBS_URL."
+_SIGN_ALIKE = "Set FILES_NODES_SECRET to that of the controllers, and set the clocks."
 
 
 def check_nodes(settings: Settings) -> tuple[str, str]:
     """Return a description of the nodes, and advice, "" when they need none."""
     try:
-        location = Location.parse(settings.blobs_url)
-        with closing(SignedClient(NodeKeys.derive(settings.nodes_secret))) as client:
-            source = LayoutSource(client, location.controllers, None)
-            layout, members = source.current(), source.members()
-    except (UnknownStore, StorageUnavailable) as error:
-        return str(error), "Start a gateway or `files controller` at the address in FILES_BLOBS_URL."
+        location, keys = Location.parse(settings.blobs_url), NodeKeys.derive(settings.nodes_secret)
+    except UnknownStore as error:
+        return str(error), "Correct FILES_BLOBS_URL."
     except ValueError as error:
         return str(error), "Set FILES_NODES_SECRET, the same for all: openssl rand -hex 32."
+    with closing(SignedClient(keys)) as client:
+        source = LayoutSource(client, location.controllers, None)
+        try:
+            members, layout = source.members(), source.current()
+        except StorageUnavailable as error:
+            return f"{error}; {_kept(settings)}", _SIGN_ALIKE if source.refused else _START
     text = f"{len(members)} of {len(layout.registered)} nodes answer; {layout.copies} copies of each chunk"
     return text, " ".join(_advice(layout, members))
+
+
+def _kept(settings: Settings) -> str:
+    """Describe the layout by which the processes of this folder go on."""
+    layout = kept_layout(settings.data_dir / LAYOUT_FILE)
+    if layout is None:
+        return "no layout is known yet"
+    active = sum(node.state == "active" for node in layout.nodes)
+    return f"uploads and downloads go on by the last layout, of {active} nodes that take chunks"
 
 
 def _advice(layout: Layout, members: list[JSON]) -> list[str]:

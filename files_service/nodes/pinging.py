@@ -13,7 +13,7 @@ from files_service.nodes.identity import NodeRefused
 from files_service.runtime.clock import now_ms
 from storage_adapters import JSON
 from storage_adapters.blobs.nodes.authentication import CONTROLLER, SignedRequest
-from storage_adapters.blobs.nodes.http import NoReply, SignedClient, hash_of
+from storage_adapters.blobs.nodes.http import NoReply, SignedClient, hash_of, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Pinger:
                     raise NodeRefused(f"a controller refuses this node: {_message(reply.body)}")
                 if reply.status < 300:
                     return True
-                logger.warning("a controller refuses a ping", extra={"url": url, "status": reply.status})
+                logger.warning("ping: %s", refusal(reply), extra={"url": url, "status": reply.status})
         return False
 
     def run(self) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from files_service.nodes.checks import check_nodes
 from files_service.nodes.controller.layouts import Layouts
 from files_service.nodes.controller.liveness import Liveness
 from files_service.nodes.controller.watch import Watch
+from files_service.nodes.pinging import Pinger
 from storage_adapters.blobs.nodes.authentication import NodeKeys
+from storage_adapters.blobs.nodes.http import SignedClient
 from tests.clocks import Clock
+from tests.cores import settings_for
 from tests.gateway.owners import bearer
 from tests.gateway.serving import RPC_TOKEN, Served, serving
 from tests.nodes.pings import core_of_nodes, get, ping, signed, told
@@ -107,6 +113,27 @@ def test_nodes_of_another_cluster_and_removed_ones_are_refused(served: Served) -
     assert ping(served, "n2", cluster="two").error["details"]["reason"] == "cluster"
     Layouts(served.core).set_state("n1", "removed")
     assert ping(served, cluster="one").error["details"]["reason"] == "removed"
+
+
+def test_another_secret_is_named_at_the_node_and_by_the_doctor(
+    served: Served, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, address = "another-secret-of-nodes-0123456789abcdef", f"127.0.0.1:{served.port}"
+    with closing(SignedClient(NodeKeys.derive(other))) as client:
+        pinger = Pinger(
+            client,
+            (f"http://{address}",),
+            told,
+            has_disk=lambda: True,
+            stopping=threading.Event(),
+            refused=lambda _: None,
+        )
+        assert not pinger.ping()
+    assert "FILES_NODES_SECRET" in caplog.text
+    url = f"nodes://{address}"
+    text, advice = check_nodes(settings_for(tmp_path / "d", FILES_BLOBS_URL=url, FILES_NODES_SECRET=other))
+    assert "refuses the signature: the signature does not match this request; FILES_NODES_SECRET" in text
+    assert "Set FILES_NODES_SECRET to that of the controllers" in advice
 
 
 def test_a_silent_node_leaves_the_active_ones_and_keeps_its_places(served: Served, clock: Clock, watch: Watch) -> None:

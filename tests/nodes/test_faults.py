@@ -7,7 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -373,7 +373,20 @@ def test_the_doctor_tells_what_to_do(nodes: NodesInThreads, tmp_path: Path) -> N
     assert "silent" in check_nodes(settings)[1]
     assert "FILES_NODES_SECRET" in check_nodes(replace(settings, nodes_secret=""))[1]
     nodes.controller.stop()
-    assert "Start a gateway" in check_nodes(settings)[1]
+    text, advice = check_nodes(settings)
+    assert text == "no controller of the nodes answers; no layout is known yet"
+    assert "Start a gateway" in advice
+
+
+def test_the_doctor_knows_the_layout_by_which_uploads_go_on(nodes: NodesInThreads, tmp_path: Path) -> None:
+    url = f"nodes://{nodes.controller.address}"
+    settings = settings_for(tmp_path / "data", FILES_BLOBS_URL=url, FILES_NODES_SECRET=SECRET)
+    settings.data_dir.mkdir(exist_ok=True)
+    with closing(open_blob_store(url, replace(OPTIONS, cache_folder=str(settings.data_dir)))) as store:
+        store.ping()
+        nodes.controller.stop()
+        put(store)
+    assert "go on by the last layout, of 4 nodes that take chunks" in check_nodes(settings)[0]
 
 
 def test_a_node_that_is_made_anew_is_another_node(nodes: NodesInThreads, store: NodesBlobStore) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +107,16 @@ class SignedClient:
     def close(self) -> None:
         """Close all connections."""
         self._pool.clear()
+
+
+def refusal(reply: HttpReply) -> str:
+    """Return why a controller did not take a request, in words for the operator."""
+    message = f"it answers {reply.status}"
+    with suppress(ValueError, TypeError, KeyError):
+        message = str(json.loads(reply.body)["error"]["message"])
+    if reply.status != 401:
+        return f"a controller of the nodes refuses: {message}"
+    return f"a controller of the nodes refuses the signature: {message}; FILES_NODES_SECRET is the same for all"
 
 
 def hash_of(body: bytes | bytearray | memoryview) -> str:

@@ -18,12 +18,13 @@ import orjson
 
 from storage_adapters.blobs.nodes.authentication import CONTROLLER, SignedRequest
 from storage_adapters.blobs.nodes.calls import wall_clock_ms
-from storage_adapters.blobs.nodes.http import NoReply, SignedClient
+from storage_adapters.blobs.nodes.http import NoReply, SignedClient, refusal
 from storage_adapters.blobs.nodes.protocol.layout import Layout
 from storage_adapters.blobs.nodes.protocol.wire import layout_from_json, layout_to_json
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.records import JSON
 
+LAYOUT_FILE = "nodes-layout.json"
 FRESH_SECONDS = 5.0
 TIMEOUT_SECONDS = 3.0
 PATH = "/layout"
@@ -33,7 +34,10 @@ _SILENT: JSON = {"free": 0, "state": "", "read_only": False, "zone": "", "medium
 
 
 class LayoutSource:
-    """The current layout; threads may share it. ``cache`` is the file that outlives the process, None: none."""
+    """The current layout; threads may share it. ``cache`` is the file that outlives the process, None: none.
+
+    ``refused`` is why the last controller that answered did not take the request, "" when it did.
+    """
 
     def __init__(
         self,
@@ -46,10 +50,11 @@ class LayoutSource:
         self._client, self._controllers, self._cache, self._clock = client, tuple(controllers), cache, clock
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
-        self._layout = _read(cache)
+        self._layout = kept_layout(cache)
         self._asking = threading.Lock()
         self._asked_at = self._answered_at = self._members_at = -FRESH_SECONDS
         self._members: list[JSON] | None = None
+        self.refused = ""
 
     def current(self) -> Layout:
         """Return the layout in use; one that is not fresh is refreshed beside. Raises StorageUnavailable."""
@@ -57,7 +62,7 @@ class LayoutSource:
         if layout is None:
             self.refresh()
             if self._layout is None:
-                raise StorageUnavailable("no controller of the nodes answers, and no layout is known yet")
+                raise StorageUnavailable(f"{self._trouble()}, and no layout is known yet")
             return self._layout
         if self._clock() - self._asked_at >= FRESH_SECONDS and self._refreshing.acquire(blocking=False):
             self._asked_at = self._clock()
@@ -99,7 +104,10 @@ class LayoutSource:
             with suppress(ValueError, TypeError, KeyError):
                 if body is not None:
                     return [{**_SILENT, **each} for each in orjson.loads(body)["nodes"]]
-        raise StorageUnavailable("no controller of the nodes answers")
+        raise StorageUnavailable(self._trouble())
+
+    def _trouble(self) -> str:
+        return self.refused or "no controller of the nodes answers"
 
     def _refresh_beside(self) -> None:
         try:
@@ -117,6 +125,7 @@ class LayoutSource:
         request = SignedRequest("GET", path, CONTROLLER)
         with suppress(NoReply):
             reply = self._client.request(url, request, now=wall_clock_ms(), timeout=TIMEOUT_SECONDS)
+            self.refused = "" if reply.status == 200 else refusal(reply)
             if reply.status == 200:
                 return reply.body
         return None
@@ -134,7 +143,8 @@ class LayoutSource:
                     _write(self._cache, layout_to_json(layout))
 
 
-def _read(cache: Path | None) -> Layout | None:
+def kept_layout(cache: Path | None) -> Layout | None:
+    """Return the layout in the file of an adapter, None where there is none."""
     if cache is not None:
         with suppress(OSError, ValueError):
             return layout_from_json(cache.read_bytes())

@@ -20,7 +20,7 @@ from storage_adapters.blobs.nodes.calls import NodeCaller
 from storage_adapters.blobs.nodes.cluster import Cluster
 from storage_adapters.blobs.nodes.description import PIECE_BYTES, Description
 from storage_adapters.blobs.nodes.http import SignedClient
-from storage_adapters.blobs.nodes.layouts import LayoutSource
+from storage_adapters.blobs.nodes.layouts import LAYOUT_FILE, LayoutSource
 from storage_adapters.blobs.nodes.listing import scan
 from storage_adapters.blobs.nodes.location import Location
 from storage_adapters.blobs.nodes.reading import BlobReader
@@ -33,8 +33,6 @@ from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import SupportsFreeSpace, SupportsListing, SupportsWholeWrites
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo
-
-LAYOUT_FILE = "nodes-layout.json"
 
 
 class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsFreeSpace, SupportsListing):
