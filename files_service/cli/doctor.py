@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import click
 import orjson
 
+from files_service.cli.blob_checks import check_blobs
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.gateway_checks import check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
@@ -32,7 +33,6 @@ from files_service.runtime.data_folder import make_private
 from files_service.runtime.terminal import echo, printable
 from files_service.services.listing.list_store import being_built, read_first_page
 from files_service.services.listing.sync_progress import MOST_COUNTED, fault_of, lag_of
-from files_service.services.opening import open_blobs
 from storage_adapters import (
     CopySource,
     MetadataStore,
@@ -40,9 +40,7 @@ from storage_adapters import (
     StorageError,
     StorageUnavailable,
     SupportsMigrations,
-    SupportsSignedUrls,
     UnknownStore,
-    VerifiesSignedUrls,
     capabilities,
     open_metadata_store,
     open_store_of_any_schema,
@@ -104,7 +102,7 @@ def findings(session: Session) -> list[Finding]:
         _space,
         _metadata,
         _lists,
-        _blobs,
+        check_blobs,
         _bytes,
         _notifications,
         _broker,
@@ -217,25 +215,6 @@ def _lag(settings: Settings, store: MetadataStore, primary: MetadataStore) -> Fi
     count = f"{lag.changes} or more" if lag.changes == MOST_COUNTED else f"{lag.changes}"
     text = f"{name} lacks {count} changes, the oldest {seconds:.0f} s old"
     return Finding("lists", text, START_SYNCER if seconds > LONGEST_LAG_SECONDS else "")
-
-
-def _blobs(settings: Settings) -> Finding:
-    try:
-        with closing(open_blobs(settings)) as store:
-            store.ping()
-            if isinstance(store, SupportsSignedUrls):
-                _try_signature(store)
-            return Finding("blobs", f"{type(store).__name__}: {', '.join(capabilities(store))}")
-    except (UnknownStore, StorageError) as error:
-        return Finding("blobs", str(error), "Correct FILES_BLOBS_URL or its signing key, or free some space.")
-
-
-def _try_signature(store: SupportsSignedUrls) -> None:
-    """Sign a URL and, if the gateway serves the bytes, verify it. Raises the errors of either."""
-    signed = store.sign("GET", "doctor", expires_at=2)
-    if isinstance(store, VerifiesSignedUrls):
-        params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
-        store.verify("GET", "doctor", params, now=1)
 
 
 def _bytes(settings: Settings) -> Finding:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from files_service.services.opening import open_core
+from storage_adapters import StorageUnavailable
 from storage_adapters.blobs.nodes.room import UNKNOWN
 from tests.cores import settings_for
 from tests.gateway.addresses import declare, put, url_of
@@ -85,3 +86,9 @@ def test_uploads_go_on_where_nobody_tells_the_room_of_the_nodes(nodes: NodesInTh
         assert alone.free_bytes() == UNKNOWN
         alone.put("a/b", [ONE], content_type="a/b", now=0)
         assert b"".join(alone.get("a/b")) == ONE
+
+
+def test_a_store_with_too_few_nodes_says_so(nodes: NodesInThreads) -> None:
+    with closing(nodes.open("?copies=5&min_write=4")) as store, pytest.raises(StorageUnavailable) as caught:
+        store.ping()
+    assert str(caught.value) == "nodes: 3 of 4 copies: too few nodes take chunks"

@@ -21,6 +21,12 @@ from tests.gateway.serving import Served
 from tests.unit.cli.running import at, run
 from tests.unit.lost_bytes import paths, rot
 
+_AWAY = {
+    "FILES_S3_ACCESS_KEY_ID": "id",
+    "FILES_S3_SECRET_ACCESS_KEY": "a-secret-key",
+    "FILES_NODES_SECRET": "secret-of-nodes-for-tests-0123456789abcdef",
+}
+
 
 class TestDoctor:
     """One line for each part, and what to do."""
@@ -51,6 +57,8 @@ class TestDoctor:
             ({"FILES_METADATA_URL": "nope://"}, "metadata", "FILES_METADATA_URL"),
             ({"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, "metadata", "FILES_METADATA_URL"),
             ({"FILES_BLOBS_URL": "file:///proc/nope"}, "blobs", "FILES_BLOBS_URL"),
+            (_AWAY | {"FILES_BLOBS_URL": "s3://bucket?endpoint=http://127.0.0.1:9"}, "blobs", "FILES_S3_ACCESS_KEY_ID"),
+            (_AWAY | {"FILES_BLOBS_URL": "nodes://127.0.0.1:9"}, "blobs", "Start the nodes"),
             ({"AMQP_URI": "amqp://guest:verysecret@127.0.0.1:9//"}, "broker", "AMQP_URI"),
             ({"FILES_HTTP": "nonsense"}, "settings", "docs/settings.md"),
         ],

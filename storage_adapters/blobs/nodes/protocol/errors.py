@@ -126,7 +126,7 @@ class TooFewCopies(ProtocolError):
     """Fewer nodes than required confirmed a chunk. Copies may exist; the name must not be used again."""
 
     def __init__(self, confirmed: int, required: int, failures: tuple[ProtocolError, ...]) -> None:
-        reasons = "; ".join(sorted({str(each) for each in failures}))
+        reasons = "; ".join(sorted({str(each) for each in failures})) or "too few nodes take chunks"
         super().__init__(f"{confirmed} of {required} copies: {reasons}")
         self.confirmed = confirmed
         self.failures = failures

@@ -1,0 +1,40 @@
+"""Check of ``files doctor`` for the blob store."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from urllib.parse import urlsplit
+
+from files_service.cli.finding import Finding
+from files_service.config import Settings
+from files_service.services.opening import open_blobs
+from storage_adapters import StorageError, SupportsSignedUrls, UnknownStore, VerifiesSignedUrls, capabilities
+
+_CORRECT = "Correct FILES_BLOBS_URL or its signing key, or free some space."
+# By the scheme of the URL.
+_ADVICE = {
+    "nodes": "Start the nodes that do not answer, or more nodes: the line of the nodes says what they lack.",
+    "s3": "Start the S3 server, or correct FILES_BLOBS_URL, FILES_S3_ACCESS_KEY_ID and FILES_S3_SECRET_ACCESS_KEY.",
+}
+
+
+def check_blobs(settings: Settings) -> Finding:
+    """Check that the blob store answers, and that it takes its own signatures."""
+    try:
+        with closing(open_blobs(settings)) as store:
+            store.ping()
+            if isinstance(store, SupportsSignedUrls):
+                _try_signature(store)
+            return Finding("blobs", f"{type(store).__name__}: {', '.join(capabilities(store))}")
+    except UnknownStore as error:
+        return Finding("blobs", str(error), _CORRECT)
+    except StorageError as error:
+        return Finding("blobs", str(error), _ADVICE.get(urlsplit(settings.blobs_url).scheme, _CORRECT))
+
+
+def _try_signature(store: SupportsSignedUrls) -> None:
+    """Sign a URL and, if the gateway serves the bytes, verify it. Raises the errors of either."""
+    signed = store.sign("GET", "doctor", expires_at=2)
+    if isinstance(store, VerifiesSignedUrls):
+        params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
+        store.verify("GET", "doctor", params, now=1)
