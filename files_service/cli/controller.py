@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from urllib.parse import urlsplit
 
 import click
 
@@ -17,13 +18,18 @@ from files_service.runtime.terminal import echo
 @click.command()
 @click.pass_obj
 def controller(session: Session) -> None:
-    """Run a controller of file nodes; requires FILES_NODES_SECRET.
+    """Run a controller of file nodes; requires FILES_NODES_SECRET and a FILES_BLOBS_URL of nodes.
 
     Registers the nodes, serves the layout, and runs the census. Any number may run; every gateway answers as one, too.
     """
     settings = session.settings
     if not settings.nodes_secret:
         raise Failed("FILES_NODES_SECRET is not set", "Create one for all processes: openssl rand -hex 32.")
+    if urlsplit(settings.blobs_url).scheme != "nodes":
+        raise Failed(
+            "FILES_BLOBS_URL is not nodes://: a controller has nothing to do",
+            "Set it as for the gateways: FILES_BLOBS_URL=nodes://HOST:PORT, the address of a gateway or controller.",
+        )
     configure_logging(settings.log_level, settings.log_format)
     with session.core() as core:
         run_controller(core)

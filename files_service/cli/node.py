@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 # A folder or an identity with which the process must not run: starting it again does not help.
 REFUSED_STATUS = 3
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
 @click.command()
@@ -57,6 +59,7 @@ def node(
     from files_service.nodes.identity import NodeRefused
     from files_service.nodes.running import NodeOptions, RunningNode
 
+    # Before the folder is made: a wrong option leaves nothing.
     options = NodeOptions(
         root=data.absolute(),
         host=host_and_port(listen)[0],
@@ -64,7 +67,7 @@ def node(
         url=url.rstrip("/"),
         zone=zone,
         weight=weight,
-        controllers=tuple(each.strip().rstrip("/") for each in controllers.split(",") if each.strip()),
+        controllers=controller_urls(controllers),
         cluster=cluster,
         floor_bytes=floor,
         secret=settings.nodes_secret,
@@ -83,6 +86,18 @@ def node(
     if reason is not None:
         logger.error("ended", extra={"error": str(reason)})
         raise Failed(str(reason), "Start the node again: it reads its disk.")
+
+
+def controller_urls(text: str) -> tuple[str, ...]:
+    """Return the URLs of controllers in an option; host:port is completed to one. Raises Failed."""
+    found = []
+    for each in filter(None, map(str.strip, text.split(","))):
+        scheme, _, place = each.rpartition("://")
+        address = place.rstrip("/")
+        if scheme not in ("", "http", "https") or _ADDRESS.fullmatch(address) is None:
+            raise Failed(f"--controllers has no address: {each}", "For example: --controllers http://127.0.0.1:8080.")
+        found.append(f"{scheme or 'http'}://{address}")
+    return tuple(found)
 
 
 def _ready(url: str) -> None:

@@ -1,0 +1,41 @@
+"""``files node`` and ``files controller``: options that are completed or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from files_service.cli.node import controller_urls
+from tests.cores import SECRETS
+from tests.unit.cli.running import run
+
+SECRET = "secret-of-nodes-for-tests-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("text", "urls"),
+    [
+        ("", ()),
+        ("127.0.0.1:8080", ("http://127.0.0.1:8080",)),
+        ("http://a:1/, https://b:2,c:3", ("http://a:1", "https://b:2", "http://c:3")),
+    ],
+)
+def test_an_address_of_a_controller_without_a_scheme_is_completed(text: str, urls: tuple[str, ...]) -> None:
+    assert controller_urls(text) == urls
+
+
+@pytest.mark.parametrize("text", ["nodes://a:1", "http://", "http://a:1/path"])
+def test_what_is_no_address_of_a_controller_is_refused_before_the_folder_is_made(text: str, tmp_path: Path) -> None:
+    environ = {"FILES_DATA_DIR": str(tmp_path), "FILES_NODES_SECRET": SECRET, **SECRETS}
+    found = run(environ, "node", "--init", "--data", str(tmp_path / "node"), "--controllers", text)
+    assert found.exit_code == 1
+    assert "--controllers has no address" in found.output
+    assert not (tmp_path / "node").exists()
+
+
+def test_a_controller_of_a_store_without_nodes_is_refused(tmp_path: Path) -> None:
+    environ = {"FILES_DATA_DIR": str(tmp_path), "FILES_NODES_SECRET": SECRET, **SECRETS}
+    found = run(environ, "controller")
+    assert found.exit_code == 1
+    assert "FILES_BLOBS_URL is not nodes://" in found.output
