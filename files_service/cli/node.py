@@ -76,11 +76,13 @@ def node(
         running = RunningNode(options, init=init)
     except NodeRefused as error:
         _refuse(error)
+    except OSError as error:
+        raise _cannot_listen(listen, error) from error
     signalled = listen_for_signals(on_second=lambda: os._exit(130))
     try:
         reason = asyncio.run(running.serve(signalled, on_ready=_ready))
     except OSError as error:
-        raise Failed(f"cannot listen on {listen}: {error.strerror}", "Choose another --listen, host:port.") from error
+        raise _cannot_listen(listen, error) from error
     if isinstance(reason, NodeRefused):
         _refuse(reason)
     if reason is not None:
@@ -98,6 +100,10 @@ def controller_urls(text: str) -> tuple[str, ...]:
             raise Failed(f"--controllers has no address: {each}", "For example: --controllers http://127.0.0.1:8080.")
         found.append(f"{scheme or 'http'}://{address}")
     return tuple(found)
+
+
+def _cannot_listen(listen: str, error: OSError) -> Failed:
+    return Failed(f"cannot listen on {listen}: {error.strerror}", "Choose another --listen, host:port.")
 
 
 def _ready(url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,20 +49,30 @@ class NodeOptions:
 
 
 class RunningNode:
-    """A node from its start until a signal. Raises NodeRefused when it must not run."""
+    """A node from its start until a signal.
+
+    Raises NodeRefused when it must not run, and OSError when the address is not free: before the folder is made, so
+    that the same start with ``init`` can be repeated.
+    """
 
     def __init__(self, options: NodeOptions, *, init: bool) -> None:
         self._options = options
         self._keys = NodeKeys.derive(options.secret)
         self._client = SignedClient(self._keys)
-        if init:
-            initialize(options.root, options.cluster)
-        self.node = FileNode(options.root, options.cluster, NodeCaller(self._client), floor_bytes=options.floor_bytes)
+        self._socket = _bound(options.host, options.port)
+        try:
+            if init:
+                initialize(options.root, options.cluster)
+            caller = NodeCaller(self._client)
+            self.node = FileNode(options.root, options.cluster, caller, floor_bytes=options.floor_bytes)
+        except BaseException:
+            self._socket.close()
+            raise
 
     async def serve(self, signalled: int, *, on_ready: Callable[[str], None]) -> Reason | None:
         """Serve until the descriptor is readable, or the node must not go on: then return why.
 
-        Raises OSError when the address is not free.
+        Raises OSError when another process listens at the address since.
         """
         loop = asyncio.get_running_loop()
         stopped: asyncio.Future[Reason | None] = loop.create_future()
@@ -85,9 +96,9 @@ class RunningNode:
         loop.add_reader(signalled, stop)
         try:
             await runner.setup()
-            site = web.TCPSite(runner, self._options.host, self._options.port)
+            site = web.SockSite(runner, self._socket)
             await site.start()
-            url = self._options.url or _url_of(site)
+            url = self._options.url or _url_of(self._socket)
             pinger = Pinger(
                 self._client,
                 self._options.controllers,
@@ -112,6 +123,7 @@ class RunningNode:
             loop.remove_reader(signalled)
             await runner.cleanup()
             await server.close()
+            self._socket.close()
             self.node.close()
             self._client.close()
 
@@ -138,9 +150,24 @@ class RunningNode:
         }
 
 
-def _url_of(site: web.TCPSite) -> str:
-    server = site._server  # noqa: SLF001 - the port that the system chose is nowhere else
-    assert server is not None
-    host, port = server.sockets[0].getsockname()[:2]  # type: ignore[attr-defined]
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket at an address; connections are refused until the node listens. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind(address)
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def _url_of(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

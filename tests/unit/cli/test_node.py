@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,13 @@ def test_a_controller_of_a_store_without_nodes_is_refused(tmp_path: Path) -> Non
     found = run(environ, "controller")
     assert found.exit_code == 1
     assert "FILES_BLOBS_URL is not nodes://" in found.output
+
+
+def test_an_address_that_is_taken_leaves_no_folder(tmp_path: Path) -> None:
+    environ = {"FILES_DATA_DIR": str(tmp_path), "FILES_NODES_SECRET": SECRET, **SECRETS}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        found = run(environ, "node", "--init", "--data", str(tmp_path / "node"), "--listen", address)
+    assert found.exit_code == 1
+    assert f"cannot listen on {address}" in found.output
+    assert not (tmp_path / "node").exists()
