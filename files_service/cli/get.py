@@ -29,7 +29,7 @@ STDOUT = Path("-")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_obj
 def get(session: Session, wanted: str, to: Path | None, owner: str | None, part: str | None, *, force: bool) -> None:
-    """Download a file, and verify its bytes. A FILE is an id or an alias.
+    """Download a file, and verify its bytes. A FILE is an id, an alias or a path.
 
     PATH is a file, a folder or - for standard output; without it, the file gets its own name in this folder. A download
     that was interrupted continues where it ended. The file appears only when it is whole.

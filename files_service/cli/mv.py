@@ -7,7 +7,7 @@ import uuid
 
 import click
 
-from files_service.cli.records import find_record
+from files_service.cli.records import find_by_path, find_record
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Session
 from files_service.domain.sizes import number_of
@@ -45,9 +45,7 @@ def mv(session: Session, source: str, target: str, owner: str | None, on_conflic
 
 def _file_id(remote: Remote, owner: str, wanted: str) -> str:
     """Return the id of the file of a path, else of an id or alias."""
-    condition = {"owner": owner, "prefix": wanted, "filter": {"path": wanted}, "limit": 1}
-    found: list[JSON] = remote.call("files.list", condition)["files"]
-    return str((found[0] if found else find_record(remote, owner, wanted))["file_id"])
+    return str((find_by_path(remote, owner, wanted) or find_record(remote, owner, wanted))["file_id"])
 
 
 def _moved(remote: Remote, params: JSON) -> str:

@@ -19,23 +19,29 @@ _LINKED = (Access.UNLISTED, Access.PUBLIC)
 
 
 def find_record(remote: Remote, owner: str, wanted: str) -> JSON:
-    """Return the record of a file, named by its id or its owner's alias. Raises FilesError."""
+    """Return the record of a file, named by its id, its owner's alias, or its path. Raises FilesError."""
+    addresses = [{"owner": owner, "alias": wanted}]
     if _FILE_ID.fullmatch(wanted):
+        addresses.insert(0, {"file_id": wanted})
+    missing: NotFound | None = None
+    for address in addresses:
         try:
-            found: JSON = remote.call("files.info", {"file_id": wanted})
+            found: JSON = remote.call("files.info", address)
             return found
         except NotFound as error:
-            missing = error
-        try:
-            return _by_alias(remote, owner, wanted)
-        except NotFound:
-            raise missing from None
-    return _by_alias(remote, owner, wanted)
+            missing = missing or error
+    record = find_by_path(remote, owner, wanted)
+    if record is None:
+        assert missing is not None
+        raise missing
+    return record
 
 
-def _by_alias(remote: Remote, owner: str, alias: str) -> JSON:
-    found: JSON = remote.call("files.info", {"owner": owner, "alias": alias})
-    return found
+def find_by_path(remote: Remote, owner: str, path: str) -> JSON | None:
+    """Return the record of the file at a path, None when there is none. Raises FilesError."""
+    condition = {"owner": owner, "prefix": path, "filter": {"path": path}, "limit": 1}
+    found: list[JSON] = remote.call("files.list", condition)["files"]
+    return found[0] if found else None
 
 
 def with_link(remote: Remote, record: JSON) -> JSON:

@@ -20,7 +20,7 @@ from files_service.runtime.terminal import echo, printable
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def rm(session: Session, files: tuple[str, ...], owner: str | None, *, yes: bool) -> None:
-    """Remove files for good. A FILE is an id or an alias.
+    """Remove files for good. A FILE is an id, an alias or a path.
 
     Asks for each file on a terminal. A file that cannot be removed does not stop the others.
     """

@@ -61,7 +61,10 @@ def create(
     qr: bool,
     **texts: str | None,
 ) -> None:
-    """Make a link to files or a folder and print it. A FILE is an id or an alias; a private one becomes shared."""
+    """Make a link to files or a folder and print it.
+
+    A FILE is an id, an alias or a path; a private one becomes shared.
+    """
     if version_id is not None and len(files) != 1:
         raise click.UsageError("--version needs one FILE.")
     remote = Remote(session.client_settings)

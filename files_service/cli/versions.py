@@ -18,7 +18,7 @@ _OWNER = click.option("--owner", help="Owner of the file, for an alias. Default:
 
 @click.group()
 def versions() -> None:
-    """List, restore, label and remove versions of a file. A FILE is an id or an alias."""
+    """List, restore, label and remove versions of a file. A FILE is an id, an alias or a path."""
 
 
 @versions.command("list")

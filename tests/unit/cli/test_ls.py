@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from files_service.cli import records
@@ -61,6 +63,20 @@ def test_files_are_removed_by_id_and_alias_and_one_failure_does_not_stop_the_oth
     assert result.stderr.count("missing") == 1
     assert "2 of 3 files removed, 1 failed" in result.stderr
     assert done(at(alone, environ), "ls", "--owner", "ann") == []
+
+
+def test_files_are_named_by_their_paths_too(alone: Served, environ: dict[str, str], tmp_path: Path) -> None:
+    first, _ = (
+        processed_file(alone.core, name.encode(), name=name, path=f"Trips/{name}") for name in ("a.txt", "b.txt")
+    )
+    env = at(alone, environ)
+    assert run(env, "get", "--owner", "ann", "Trips/a.txt", tmp_path / "copy").exit_code == 0
+    assert (tmp_path / "copy").read_bytes() == b"a.txt"
+    made = run(env, "share", "create", "--owner", "ann", "Trips/b.txt")
+    assert made.exit_code == 0, made.output
+    refused = run(env, "rm", "--owner", "ann", "Trips", "Trips/c", "Trips/a.txt")
+    assert (refused.exit_code, refused.stdout) == (1, f"removed {first['file_id']} a.txt\n")
+    assert refused.stderr.count("not_found: ") == 2
 
 
 def test_a_terminal_is_asked_before_a_file_is_removed(
