@@ -281,7 +281,9 @@ def test_an_interrupted_import_with_other_options_begins_anew(old: Old, target: 
     with pytest.raises(Interrupted):
         import_files(old.url, target, batch=20, show=interrupt, clock=lambda: later(1))
     totals = import_files(old.url, target, batch=20, overwrite=True, clock=lambda: later(2))
-    assert (totals["continued"], sum(totals["outcomes"].values())) == (False, 100)
+    # A scan of Redis may give a key twice.
+    assert (totals["continued"], sum(totals["outcomes"].values()) >= 100) == (False, True)
+    assert len(all_records(target)) == 100
 
 
 def test_an_alias_that_somebody_has_here_stays_with_him(old: Old, target: str, report: Path) -> None:

@@ -254,8 +254,8 @@ def test_a_retention_keeps_chunks_and_no_others(core: Core, clock: Clock, monkey
     assert sweeper.sweep()
     assert [is_stored(core, each) for each in chunks] == [True] * 5 + [False] * 2
     assert (sweeper.totals["chunks"], sweeper.totals["protected_chunks"]) == (2, 5)
-    # Each sweep tries some of them, those first that have waited longest.
-    for number in range(4):
+    # Each sweep tries two of them, those first that have waited longest: after three more, each had its turn again.
+    for number in range(6):
         clock.pass_seconds(core.settings.sweep_interval_seconds)
         assert sweeper.sweep()
         if number == 1:
