@@ -6,8 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 GOOGLE := $(filter gs:%,$(FILES_BLOBS_URL))$(FILES_NOTIFICATIONS_URL)$(FILES_WEBHOOK_EMAIL)
-# Processes of the tests: they often wait, so one more than the cores of a small machine.
-WORKERS ?= 3
+# Processes of the tests: they often wait, so more than the cores of a small machine.
+WORKERS ?= 4
 PYTEST := $(BIN)/pytest -n $(WORKERS)
 # Tests start hundreds of processes of ours, which would all be compiled again.
 export PYTHONDONTWRITEBYTECODE :=
