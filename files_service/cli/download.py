@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from files_service.cli.progress import shown_progress
-from files_service.cli.remote import Remote, Unreachable
+from files_service.cli.remote import LATER, Remote, Unreachable
 from files_service.cli.session import Failed
 from files_service.errors import FilesError
 from files_service.runtime.backoff import delay_after
@@ -23,7 +23,6 @@ from storage_adapters import JSON
 PIECE = 1024 * 1024
 MOST_FAILURES = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-_LATER = (502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Download:
             except (OSError, http.client.HTTPException, Unreachable) as error:
                 fault = error
             except FilesError as error:
-                if error.http_status not in _LATER:
+                if error.http_status not in LATER:
                     raise
                 fault = error
             if place >= self.size:

@@ -21,7 +21,7 @@ from files_service.runtime.backoff import delay_after
 _ADVICE = "Set FILES_TOKEN to a token that `files token OWNER` prints beside the service, or work in its folder."
 DEFAULT_OWNER = "me"
 # Of a proxy: while a gateway starts again, it has another one or this one soon.
-_LATER = frozenset({502, 503, 504})
+LATER = frozenset({502, 503, 504})
 _MOST_FAILURES = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 T = TypeVar("T")
@@ -118,7 +118,7 @@ class Remote:
             if status >= 400:
                 raise error_from_wire(answer["error"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            if status in _LATER:
+            if status in LATER:
                 raise NoneBehindProxy(
                     f"nothing answers behind {self.url} (status {status})", "See the log of the gateways."
                 ) from None

@@ -14,10 +14,6 @@ from files_service.services.accounts.account import account_by_id
 from files_service.services.accounts.deletion import DELETIONS, KEPT_MS
 from files_service.services.cards.erasure import erase_cards
 from files_service.services.files import write_tombstone
-from files_service.services.folders.folder import FOLDERS
-from files_service.services.folders.trashed import TRASHED
-from files_service.services.inbox.inbox import INBOXES
-from files_service.services.notices.personal import CHANNELS
 from files_service.services.settled_time import settled_now
 from files_service.services.shares.activity import EVENTS, NOTICES
 from files_service.services.shares.ownership import revoke_share
@@ -105,7 +101,7 @@ def _remove_documents(core: Core, owner: str) -> int:
     if erased := erase_cards(core, owner, BATCH):
         return erased
     prefix, found = f"{owner_segment(owner)}/", list[Document]()
-    for collection in (SHARES, FOLDERS, TRASHED, CHANNELS, INBOXES):
+    for collection in documents.OF_OWNERS:
         query = DocumentQuery(collection=collection, prefix=prefix, limit=BATCH)
         found += documents.documents_of(core).find_documents(query, now=core.clock()).documents
     for each in found:
