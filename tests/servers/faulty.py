@@ -28,10 +28,11 @@ FAULTS = (
 )
 
 _REFUSAL = b'{"error":"enospc","reason":"no space left on device"}'
-_FULL = b"HTTP/1.1 507 Insufficient Storage\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(_REFUSAL),
-    _REFUSAL,
-)
+_JSON = b"Content-Type: application/json\r\n"
+_FULL = b"HTTP/1.1 507 Insufficient Storage\r\n" + _JSON + b"Content-Length: %d\r\n\r\n%b" % (len(_REFUSAL), _REFUSAL)
+# Said with each answer after which the proxy closes: a client that is not told may ask the next on a connection that
+# closes meanwhile, and meets a fault that nobody asked for.
+_CLOSE = b"Connection: close\r\n"
 
 
 class FaultyProxy:
@@ -131,34 +132,36 @@ class FaultyProxy:
                     handler.send_header(name, value)
             length = answer.getheader("Content-Length") if handler.command == "HEAD" else None
             handler.send_header("Content-Length", length or str(len(content)))
+            if fault:
+                handler.send_header("Connection", "close")
             handler.end_headers()
             end = len(content) // 2 if fault else len(content)
             handler.wfile.write(b"" if handler.command == "HEAD" else content[:end])
-            handler.close_connection = handler.close_connection or bool(fault)
 
 
 def _spoilt(fault: str, content: bytes) -> bytes:
-    status = b"HTTP/1.1 503 Trouble\r\n"
+    status = b"HTTP/1.1 503 Trouble\r\n" + _CLOSE
     if fault == "cut answer":
-        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(content) + 10) + content[: len(content) // 2]
+        head = b"HTTP/1.1 200 OK\r\n" + _CLOSE
+        return head + b"Content-Length: %d\r\n\r\n" % (len(content) + 10) + content[: len(content) // 2]
     if fault == "bad gateway":
-        return b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 15\r\n\r\n<h1>Trouble</h1"
+        return b"HTTP/1.1 502 Bad Gateway\r\n" + _CLOSE + b"Content-Length: 15\r\n\r\n<h1>Trouble</h1"
     if fault == "slow down":
         text = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
         return status + b"Content-Type: application/xml\r\nContent-Length: %d\r\n\r\n" % len(text) + text
     if fault == "long error":
         text = b'{"error":"trouble","reason":"%s"}' % (b"x" * 20_000)
-        return status + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+        return status + _JSON + b"Content-Length: %d\r\n\r\n" % len(text) + text
     if fault == "chunked error":
         text = b'{"error":"trouble","reason":"many"}'
-        head = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        return status + head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(text), text)
+        return status + _JSON + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(text), text)
     if fault == "list error":
-        return status + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+        return status + _JSON + b"Content-Length: 2\r\n\r\n[]"
     if fault == "no way":
-        return b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<h1>Nothing</h1"
+        head = b"HTTP/1.1 404 Not Found\r\n" + _CLOSE + b"Content-Type: text/html\r\n"
+        return head + b"Content-Length: 15\r\n\r\n<h1>Nothing</h1"
     if fault == "redirect":
-        return b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+        return b"HTTP/1.1 301 Moved\r\n" + _CLOSE + b"Location: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
     return b"220 mail.example ready\r\n"
 
 
