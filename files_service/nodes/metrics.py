@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from files_service.nodes.node import FileNode
+from files_service.nodes.status import NodeStatus
 
 
 class NodeCollector(Collector):
     """Metrics of one node."""
 
-    def __init__(self, node: FileNode) -> None:
-        self._node = node
+    def __init__(self, status: Callable[[], NodeStatus]) -> None:
+        self._status = status
         self._lock = Lock()
         self._requests: Counter[tuple[str, str]] = Counter()
         self._registry = CollectorRegistry(auto_describe=False)
@@ -35,13 +33,13 @@ class NodeCollector(Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Read the attributes of the node."""
+        """Read the status of the node."""
         requests = CounterMetricFamily("files_node_requests", "Requests, by outcome.", labels=["request", "outcome"])
         with self._lock:
             for labels, count in sorted(self._requests.items()):
                 requests.add_metric(labels, count)
         yield requests
-        status = self._node.status()
+        status = self._status()
         yield GaugeMetricFamily("files_node_chunks", "Chunks of the node.", status.chunks)
         yield GaugeMetricFamily("files_node_bytes", "Bytes of these chunks.", status.bytes)
         yield GaugeMetricFamily("files_node_free_bytes", "Free bytes of the disk.", status.free)

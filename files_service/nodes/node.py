@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from files_service.nodes.blob_indexes import BlobIndexes
@@ -18,6 +18,7 @@ from files_service.nodes.identity import MarkerGone, NodeFolder, NodeRefused, cr
 from files_service.nodes.inventory import Inventory, InventoryBroken, set_aside
 from files_service.nodes.metrics import NodeCollector
 from files_service.nodes.scrub import Scrub
+from files_service.nodes.status import NodeStatus
 from files_service.runtime.clock import now_ms
 from storage_adapters import JSON
 from storage_adapters.blobs.nodes.calls import NodeCaller
@@ -50,22 +51,6 @@ def _refusing() -> Iterator[None]:
         raise NodeRefused(str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """State of a node at one moment."""
-
-    chunks: int
-    bytes: int
-    free: int
-    total: int
-    complete: bool
-    read_only: bool
-    quarantined: int
-    scrubbed: int
-    oldest_unverified_seconds: float
-    digest_root: str
-
-
 class FileNode:
     """A node from its start to ``close``. Raises NodeRefused when the folder must not be served."""
 
@@ -88,7 +73,7 @@ class FileNode:
             self.driver.complete = self._started.clean and self._started.boots > 1
             opened.pop_all()
         self.indexes = BlobIndexes(self.driver)
-        self.metrics = NodeCollector(self)
+        self.metrics = NodeCollector(self.status)
         self.scrub = Scrub(
             self.inventory,
             self._verify,
