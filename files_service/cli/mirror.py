@@ -7,7 +7,7 @@ import click
 from files_service.cli.session import Failed, Session
 from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo
-from storage_adapters import BlobNotFound, StorageError, SupportsCopies, SupportsListing
+from storage_adapters import BlobNotFound, StorageError, SupportsCopyRepair, SupportsListing
 
 STEP = 100
 
@@ -24,7 +24,7 @@ def mirror(session: Session, start: str) -> None:
     blobs = made = 0
     with session.core() as core:
         store = core.blobs
-        if not isinstance(store, SupportsCopies) or not isinstance(store, SupportsListing):
+        if not isinstance(store, SupportsCopyRepair) or not isinstance(store, SupportsListing):
             raise Failed("there is no mirror: FILES_MIRROR_URL is empty", "docs/operations.md describes it.")
         try:
             while page := store.scan(after=start, limit=STEP):
@@ -41,7 +41,7 @@ def _shown(blobs: int, made: int) -> str:
     return f"{number_of(blobs, 'blob')}, {number_of(made, 'copy')} made"
 
 
-def _restored(store: SupportsCopies, key: str, now: int) -> int:
+def _restored(store: SupportsCopyRepair, key: str, now: int) -> int:
     try:
         return store.restore(key, now=now)
     except BlobNotFound:

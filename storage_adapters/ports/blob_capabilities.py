@@ -245,9 +245,13 @@ class SupportsCopies(ABC):
     def copies(self) -> tuple[BlobCopy, ...]:
         """Return the stores of the copies, in which a blob has the same key and the same generation.
 
-        Two copies with one failure domain can be lost by one fault. The stores are for reads and for the deletion of
-        a bad copy.
+        Two copies with one failure domain can be lost by one fault. The stores are for reads: of a blob that has fewer
+        copies, some say BlobNotFound. Raises StorageUnavailable.
         """
+
+
+class SupportsCopyRepair(SupportsCopies):
+    """Copies that are made anew by the caller. The stores of the copies also delete a bad one."""
 
     @abstractmethod
     def restore(self, key: str, *, now: int) -> int:

@@ -6,6 +6,7 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsColdReads,
     SupportsCopies,
     SupportsCopy,
+    SupportsCopyRepair,
     SupportsFreeSpace,
     SupportsListing,
     SupportsLocalFiles,
@@ -44,6 +45,7 @@ BLOB_CAPABILITIES = (
     SupportsPartUploads,
     SupportsListing,
     SupportsCopies,
+    SupportsCopyRepair,
 )
 
 

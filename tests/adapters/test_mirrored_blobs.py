@@ -15,7 +15,7 @@ from storage_adapters import (
     BlobStore,
     StorageUnavailable,
     SupportsColdReads,
-    SupportsCopies,
+    SupportsCopyRepair,
     UnknownStore,
     capabilities,
 )
@@ -29,8 +29,8 @@ from tests.contract.blob_room import write_whole
 from tests.contract.blob_scenes import KEY, NOW, in_threads, is_absent, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
-    CopiesContract,
     CopyContract,
+    CopyRepairContract,
     FreeSpaceContract,
     ListingContract,
     LocalFilesContract,
@@ -51,7 +51,7 @@ class TestMirroredMemory(
     PublicUrlsContract,
     ListingContract,
     WholeWritesContract,
-    CopiesContract,
+    CopyRepairContract,
 ):
     @pytest.fixture
     def store(self) -> Iterator[MirroredBlobStore]:
@@ -67,7 +67,7 @@ class TestMirroredFiles(
     ListingContract,
     WholeWritesContract,
     FreeSpaceContract,
-    CopiesContract,
+    CopyRepairContract,
 ):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[MirroredBlobStore]:
@@ -76,7 +76,7 @@ class TestMirroredFiles(
         assert [first.head(info.key) for info in first.scan(limit=1_000)] == second.scan(limit=1_000)
 
 
-class TestEncryptedMirror(BlobStoreContract, CopyContract, ListingContract, WholeWritesContract, CopiesContract):
+class TestEncryptedMirror(BlobStoreContract, CopyContract, ListingContract, WholeWritesContract, CopyRepairContract):
     @pytest.fixture
     def store(self) -> BlobStore:
         return encrypted(mirrored(MemoryBlobStore(), MemoryBlobStore()), KeysOfTests())
@@ -260,9 +260,9 @@ def test_a_store_is_no_mirror_of_itself(first: LocalBlobStore, tmp_path: Path) -
 
 def test_encryption_keeps_copies_and_cold_reads(first: LocalBlobStore, second: LocalBlobStore) -> None:
     store = encrypted(mirrored(first, second), KeysOfTests())
-    assert isinstance(store, SupportsCopies)
+    assert isinstance(store, SupportsCopyRepair)
     assert isinstance(store, SupportsColdReads)
-    assert "copies" in capabilities(store)
+    assert {"copies", "copy repair"} <= set(capabilities(store))
     info = put(store, content=CONTENT)
     second.delete(KEY)
     assert store.restore(KEY, now=NOW) == 1

@@ -12,6 +12,7 @@ from storage_adapters.blobs.nodes import NodesBlobStore
 from storage_adapters.blobs.nodes.room import free_bytes
 from tests.contract.blobs import (
     BlobStoreContract,
+    CopiesContract,
     FreeSpaceContract,
     ListingContract,
     PublicUrlsContract,
@@ -46,6 +47,7 @@ class TestNodesBlobStore(
     SignedUrlsContract,
     VerifiedUrlsContract,
     PublicUrlsContract,
+    CopiesContract,
 ):
     """The whole contract."""
 

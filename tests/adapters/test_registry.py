@@ -20,6 +20,7 @@ from storage_adapters import (
     SupportsColdReads,
     SupportsCopies,
     SupportsCopy,
+    SupportsCopyRepair,
     SupportsDigest,
     SupportsDocuments,
     SupportsFreeSpace,
@@ -65,6 +66,7 @@ CONTRACTS: dict[type, type] = {
     SupportsWholeWrites: blobs.WholeWritesContract,
     SupportsColdReads: blobs.ColdReadsContract,
     SupportsCopies: blobs.CopiesContract,
+    SupportsCopyRepair: blobs.CopyRepairContract,
     SupportsFreeSpace: blobs.FreeSpaceContract,
 }
 ADAPTERS = sorted({*METADATA_STORES.values(), *BLOB_STORES.values()})

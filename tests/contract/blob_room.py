@@ -14,6 +14,7 @@ from storage_adapters import (
     InvalidKey,
     SupportsColdReads,
     SupportsCopies,
+    SupportsCopyRepair,
     SupportsFreeSpace,
     SupportsReplacement,
     SupportsWholeWrites,
@@ -98,7 +99,7 @@ class ColdReadsContract:
 
 
 class CopiesContract:
-    """Every blob is kept more than once, and a copy that is lost is made anew."""
+    """Every blob is kept more than once, and each copy can be read."""
 
     @pytest.fixture
     def copied(self, store: BlobStore) -> SupportsCopies:
@@ -111,7 +112,23 @@ class CopiesContract:
         assert len(found) >= 2
         assert found == [(info, read(store))] * len(found)
 
-    def test_each_copy_can_be_lost_and_restored(self, store: BlobStore, copied: SupportsCopies) -> None:
+    def test_no_copy_has_what_is_nowhere(self, copied: SupportsCopies) -> None:
+        for copy in copied.copies():
+            with pytest.raises(BlobNotFound):
+                copy.store.head(KEY)
+            with pytest.raises(BlobNotFound):
+                read(copy.store)
+
+
+class CopyRepairContract(CopiesContract):
+    """A copy that is lost is made anew."""
+
+    @pytest.fixture
+    def copied(self, store: BlobStore) -> SupportsCopyRepair:
+        assert isinstance(store, SupportsCopyRepair)
+        return store
+
+    def test_each_copy_can_be_lost_and_restored(self, store: BlobStore, copied: SupportsCopyRepair) -> None:
         info, content = put(store), read(store)
         for copy in copied.copies():
             copy.store.delete(KEY)
@@ -120,12 +137,12 @@ class CopiesContract:
             assert (copy.store.head(KEY), read(copy.store)) == (info, content)
             assert copied.restore(KEY, now=NOW) == 0
 
-    def test_what_is_nowhere_is_not_restored(self, copied: SupportsCopies) -> None:
+    def test_what_is_nowhere_is_not_restored(self, copied: SupportsCopyRepair) -> None:
         with pytest.raises(BlobNotFound):
             copied.restore(KEY, now=NOW)
 
     @pytest.mark.parametrize("key", REFUSED_KEYS)
-    def test_no_other_key_is_restored(self, copied: SupportsCopies, key: str) -> None:
+    def test_no_other_key_is_restored(self, copied: SupportsCopyRepair, key: str) -> None:
         with pytest.raises(InvalidKey):
             copied.restore(key, now=NOW)
 

@@ -25,6 +25,7 @@ from tests.contract.blob_parts import PartUploadsContract
 from tests.contract.blob_room import (
     ColdReadsContract,
     CopiesContract,
+    CopyRepairContract,
     FreeSpaceContract,
     ReplacementContract,
     WholeWritesContract,
@@ -39,6 +40,7 @@ __all__ = [
     "ColdReadsContract",
     "CopiesContract",
     "CopyContract",
+    "CopyRepairContract",
     "FreeSpaceContract",
     "ListingContract",
     "LocalFilesContract",

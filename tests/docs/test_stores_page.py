@@ -47,7 +47,7 @@ def test_every_store_has_a_section_with_url_features_and_limits(kind: str, schem
 def test_every_capability_is_explained() -> None:
     named = {name for row in rows(PAGE, "scheme", "kind", "capabilities") for name in row["capabilities"].split(", ")}
     # A mirror has no scheme of its own.
-    assert {row["capability"] for row in rows(PAGE, "capability", "purpose")} == named | {"copies"}
+    assert {row["capability"] for row in rows(PAGE, "capability", "purpose")} == named | {"copy repair"}
 
 
 def test_the_tables_of_the_embedded_database_are_named() -> None:

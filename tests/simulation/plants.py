@@ -100,7 +100,7 @@ def stop_clean() -> Step[None]:
 
 def read_once(layout: Any, request: Any, sha256: str = "", timing: Any = None) -> Step[Any]:
     """Ask each node once before a chunk is called absent."""
-    return (yield from reading._search(layout, request, sha256, timing))
+    return (yield from reading.search(layout, request, sha256, timing))
 
 
 PUBLISH, WITHDRAW, COLLECT = node.publish, clients.withdraw, snapshot.collect_wanted

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from files_service.core import Core
 from files_service.services.scrub.reading import Reading, Reason, describe
-from storage_adapters import BlobCopy, BlobInfo, BlobStore, StorageUnavailable, SupportsCopies
+from storage_adapters import BlobCopy, BlobInfo, BlobStore, StorageUnavailable, SupportsCopyRepair
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def mend_copies(core: Core, key: str, checksum: str, expected: str) -> Iterator[
     Does nothing where blobs are stored once, and where no copy is good. A copy whose store does not answer is left
     for the next scrub.
     """
-    if not isinstance(core.blobs, SupportsCopies):
+    if not isinstance(core.blobs, SupportsCopyRepair):
         return
     good: list[BlobCopy] = []
     bad: list[BlobCopy] = []

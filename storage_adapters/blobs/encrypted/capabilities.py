@@ -30,6 +30,7 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsColdReads,
     SupportsCopies,
     SupportsCopy,
+    SupportsCopyRepair,
     SupportsFreeSpace,
     SupportsListing,
     SupportsPartUploads,
@@ -140,9 +141,11 @@ class _Copies(EncryptedBlobStore, SupportsCopies):
         assert isinstance(self._inner, SupportsCopies)
         return tuple(BlobCopy(domain, encrypted(store, self._keys)) for domain, store in self._inner.copies())
 
+
+class _CopyRepair(_Copies, SupportsCopyRepair):
     def restore(self, key: str, *, now: int) -> int:
-        """See ``SupportsCopies``."""
-        assert isinstance(self._inner, SupportsCopies)
+        """See ``SupportsCopyRepair``."""
+        assert isinstance(self._inner, SupportsCopyRepair)
         return self._inner.restore(key, now=now)
 
 
@@ -223,6 +226,7 @@ _CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsCopy, _Copying),
     (SupportsListing, _Listing),
     (SupportsFreeSpace, _FreeSpace),
+    (SupportsCopyRepair, _CopyRepair),
     (SupportsCopies, _Copies),
     (SupportsColdReads, _ColdReads),
     (KeepsOnDisk, _OnDisk),

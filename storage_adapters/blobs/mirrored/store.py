@@ -21,7 +21,7 @@ from storage_adapters.errors import BlobExists, BlobNotFound, StorageError, Stor
 from storage_adapters.ports.blob_capabilities import (
     BlobCopy,
     SupportsColdReads,
-    SupportsCopies,
+    SupportsCopyRepair,
     SupportsTwins,
     SupportsWholeWrites,
 )
@@ -35,7 +35,7 @@ class TwinStore(BlobStore, SupportsTwins, SupportsWholeWrites):
     """A store that can be one of the two."""
 
 
-class MirroredBlobStore(BlobStore, SupportsCopies, SupportsWholeWrites, SupportsColdReads):
+class MirroredBlobStore(BlobStore, SupportsCopyRepair, SupportsWholeWrites, SupportsColdReads):
     """Blobs that two stores keep."""
 
     def __init__(self, first: TwinStore, second: TwinStore, domains: tuple[str, str]) -> None:
@@ -115,7 +115,7 @@ class MirroredBlobStore(BlobStore, SupportsCopies, SupportsWholeWrites, Supports
         return BlobCopy(self._domains[0], self._first), BlobCopy(self._domains[1], self._second)
 
     def restore(self, key: str, *, now: int) -> int:
-        """See ``SupportsCopies``."""
+        """See ``SupportsCopyRepair``."""
         check_key(key)
         found = [_head(store, key) for store in (self._first, self._second)]
         whole = max((info for info in found if info is not None), key=lambda info: info.size, default=None)

@@ -28,6 +28,8 @@ class BlobReader:
 
     def pieces(self, offset: int, length: int | None) -> Iterator[bytes]:
         """Return the bytes of a range, in steps of at most 1 MiB. Raises BlobNotFound, StorageUnavailable at once."""
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length must not be negative")
         is_small = length is not None and length < THROUGH_BYTES
         found = self._find(offset, max(1, length or 1)) if is_small else self._find(0, None)
         size = found.description.info.size

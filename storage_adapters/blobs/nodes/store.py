@@ -18,11 +18,13 @@ from storage_adapters.blobs.nodes.authentication import NodeKeys
 from storage_adapters.blobs.nodes.blobs import Blobs
 from storage_adapters.blobs.nodes.calls import NodeCaller
 from storage_adapters.blobs.nodes.cluster import Cluster
+from storage_adapters.blobs.nodes.copies import NodesCopy
 from storage_adapters.blobs.nodes.description import PIECE_BYTES, Description
 from storage_adapters.blobs.nodes.http import SignedClient
 from storage_adapters.blobs.nodes.layouts import LAYOUT_FILE, LayoutSource
 from storage_adapters.blobs.nodes.listing import scan
 from storage_adapters.blobs.nodes.location import Location
+from storage_adapters.blobs.nodes.protocol.copies import number_of_zones
 from storage_adapters.blobs.nodes.reading import BlobReader
 from storage_adapters.blobs.nodes.room import UNKNOWN, free_bytes
 from storage_adapters.blobs.nodes.writer import NodesBlobWriter
@@ -30,12 +32,20 @@ from storage_adapters.blobs.served_urls import ServesSignedUrls
 from storage_adapters.blobs.signing import UrlSigner
 from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
 from storage_adapters.options import BlobOptions
-from storage_adapters.ports.blob_capabilities import SupportsFreeSpace, SupportsListing, SupportsWholeWrites
+from storage_adapters.ports.blob_capabilities import (
+    BlobCopy,
+    SupportsCopies,
+    SupportsFreeSpace,
+    SupportsListing,
+    SupportsWholeWrites,
+)
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo
 
 
-class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsFreeSpace, SupportsListing):
+class NodesBlobStore(
+    BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsFreeSpace, SupportsListing, SupportsCopies
+):
     """Blobs on the nodes of one cluster; threads and processes may share it."""
 
     def __init__(self, location: Location, keys: NodeKeys, signer: UrlSigner, cache: Path | None) -> None:
@@ -111,8 +121,6 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
         self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
     ) -> Iterator[bytes]:
         """See ``BlobStore``."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length must not be negative")
         return BlobReader(self._blobs, check_key(key), generation).pieces(offset, length)
 
     def delete(self, key: str, *, generation: str | None = None) -> None:
@@ -134,6 +142,16 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
         if count < layout.min_write:
             raise StorageUnavailable(f"nodes: {count} take chunks, and a write needs {layout.min_write}")
         return UNKNOWN if rooms is None else free_bytes(rooms, layout.copies)
+
+    def copies(self) -> tuple[BlobCopy, ...]:
+        """See ``SupportsCopies``. The copies of a chunk are told apart by their zones: in one zone, it has one."""
+        zones = number_of_zones(self._cluster.layout())
+        if zones == 1:
+            return (BlobCopy(self._bucket, self),)
+        return tuple(
+            BlobCopy(f"{self._bucket}, copy {place + 1} of {zones}", NodesCopy(self._cluster, place, self._bucket))
+            for place in range(zones)
+        )
 
     def ping(self) -> None:
         """See ``BlobStore``."""

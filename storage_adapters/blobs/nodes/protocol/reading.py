@@ -89,10 +89,10 @@ def read(layout: Layout, request: GetChunk | GetIndex, sha256: str = "", timing:
     one that had been asked.
     """
     try:
-        return (yield from _search(layout, request, sha256, timing or Timing()))
+        return (yield from search(layout, request, sha256, timing or Timing()))
     except (ChunkAbsent, ChunkLost) as error:
         newest = yield from newest_layout(error)
-    return (yield from _search(newest, request, sha256, timing or Timing()))
+    return (yield from search(newest, request, sha256, timing or Timing()))
 
 
 def newest_layout(error: ProtocolError) -> Step[Layout]:
@@ -104,13 +104,14 @@ def newest_layout(error: ProtocolError) -> Step[Layout]:
     return layout
 
 
-def _search(layout: Layout, request: GetChunk | GetIndex, expected: str, timing: Timing) -> Step[Found]:
-    search = Search(layout, request, expected, timing, readers(layout, request.chunk_id))
+def search(layout: Layout, request: GetChunk | GetIndex, expected: str, timing: Timing) -> Step[Found]:
+    """Return a chunk or a range of it from the nodes of this layout alone. Raises as ``read``."""
+    asked = Search(layout, request, expected, timing, readers(layout, request.chunk_id))
     try:
-        found: Found = yield from _next(search)
+        found: Found = yield from _next(asked)
     except ProtocolError as error:
-        raise search.verdict() from error
-    return replace(found, repair=tuple(sorted(search.damaged | search.absent)))
+        raise asked.verdict() from error
+    return replace(found, repair=tuple(sorted(asked.damaged | asked.absent)))
 
 
 def _next(search: Search) -> Step[Found]:
