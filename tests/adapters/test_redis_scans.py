@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
+from redis import Redis
 
 from storage_adapters import SORT_FIELDS, FileRecord
 from storage_adapters.metadata.redis.keyspace import RedisKeyspace
@@ -46,6 +47,21 @@ def test_a_scan_of_foreign_keys_misses_none(own_redis: RedisServer) -> None:
                 break
     assert found == everything
     assert len(found) > FILES
+
+
+@pytest.mark.parametrize("command", ["SADD", "ZADD", "HSET"])
+def test_a_walk_through_a_foreign_index_misses_none(own_redis: RedisServer, command: str) -> None:
+    expected = {f"m{number:04}" for number in range(2 * FILES)}
+    with closing(Redis.from_url(own_redis.url)) as client:
+        for member in expected:
+            client.execute_command(command, "{p}index", *{"SADD": (), "ZADD": (1,), "HSET": (member,)}[command], member)
+    with closing(RedisKeyspace(f"{own_redis.url}?prefix=p")) as keyspace:
+
+        def step(after: str) -> tuple[list[str], str]:
+            found, position = keyspace.members("index", after=after, limit=5)
+            return [member for member, _ in found], position
+
+        assert walked(own_redis, step) == expected
 
 
 def test_a_scan_of_owners_misses_none(own_redis: RedisServer) -> None:

@@ -88,11 +88,10 @@ class RedisKeyspace(Keyspace):
         command = _SCANS.get(kind if isinstance(kind, bytes) else str(kind).encode())
         if command is None:
             return [], ""
-        place, found = self._server.call(command, key, after or "0", "COUNT", limit)
+        found, position = self._server.walk(command, key, after=after, options=("COUNT", limit))
         if command == "SSCAN":
-            return [(_decode(member), "") for member in found], _position(place)
-        pairs = found.items() if isinstance(found, dict) else _pairs(found)
-        return [(_decode(member), _text(value)) for member, value in pairs], _position(place)
+            return [(_decode(member), "") for member in found], position
+        return [(_decode(member), _text(value)) for member, value in _pairs(found)], position
 
     def close(self) -> None:
         """See ``Keyspace``."""
@@ -147,11 +146,6 @@ def _pairs(flat: Any) -> list[tuple[Any, Any]]:
     if flat and isinstance(flat[0], (tuple, list)):
         return [(member, value) for member, value in flat]
     return list(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _position(place: Any) -> str:
-    cursor = place.decode() if isinstance(place, bytes) else str(place)
-    return "" if cursor == "0" else cursor
 
 
 def _rounded(expires_at: int) -> int:

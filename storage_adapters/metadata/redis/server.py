@@ -92,20 +92,25 @@ class Server:
         return _raised(self.answers(commands))
 
     def scan(self, pattern: bytes, *, after: str, count: int) -> tuple[list[bytes], str]:
-        """Return some of the keys, and the position to go on from, "" at the end; "" is the beginning.
+        """Return some of the keys, and the position to go on from, "" at the end; "" is the beginning."""
+        keys, position = self.walk("SCAN", after=after, options=("MATCH", pattern, "COUNT", count))
+        return list(keys), position
 
-        A server orders its keys anew at each start, and so does another one: a position of before begins anew.
+    def walk(self, *command: Any, after: str, options: tuple[Any, ...]) -> tuple[Any, str]:
+        """Return what a command of the SCAN family answers, and the position to go on from, as ``scan`` does.
+
+        A server orders its keys and members anew at each start, and so does another one: a position of before begins
+        anew.
         """
         cursor, _, start = after.partition("@")
         while True:
-            command = ("SCAN", cursor or "0", "MATCH", pattern, "COUNT", count)
-            (place, keys), information = self.call_all([command, ("INFO", "server")])
+            (place, found), information = self.call_all([(*command, cursor or "0", *options), ("INFO", "server")])
             current = _start_of(information)
             if not cursor or start == current:
                 break
             cursor = ""
         cursor = place.decode() if isinstance(place, bytes) else str(place)
-        return list(keys), "" if cursor == "0" else f"{cursor}@{current}"
+        return found, "" if cursor == "0" else f"{cursor}@{current}"
 
     def run(self, script: str, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
         """Run a script; a server that does not know it has run nothing and is sent the whole of it."""
