@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from files_service.core import Core
-from files_service.domain.notices import CRITICAL, TRIES_TOGETHER, Kind, joined, quiet_until
+from files_service.domain.notices import CRITICAL, FIRST_RETRY_MS, TRIES_TOGETHER, Kind, joined, quiet_until
 from files_service.services.notices.channels import BadChannel, Channel, Sender
 from files_service.services.notices.outbox import (
+    BATCH,
     due_at,
     note_dropped,
     note_failure,
@@ -62,41 +63,51 @@ class Delivery:
             self.waiting[sender.name] = len(entries)
             oldest += [entry.body["at"] for entry in entries]
             entries = self._loud(entries, sender.quiet)
-            is_due = bool(entries) and due_at(entries[0]) <= self._core.clock()
-            if is_due and self._may_go_on() and self._pace.admits(sender.chats):
-                self._send(sender, entries, sender.name)
+            first = next((entry for entry in entries if due_at(entry) <= self._core.clock()), None)
+            if first is not None and self._may_go_on() and self._pace.admits(sender.chats):
+                self._send(sender, _together(first, entries), sender.name)
         if MARK in self.waiting:
             oldest += self._step_of_owners()
         self.oldest_at = min(oldest, default=None)
 
     def _step_of_owners(self) -> list[int]:
         """Send to the channels of owners what is due; return the times of all that waits."""
-        entries = [entry for entry in pending(self._core, MARK) if not self._is_dropped(entry)]
+        found = pending(self._core, MARK)
+        entries = [entry for entry in found if not self._is_dropped(entry)]
         self.waiting[MARK] = len(entries)
         for key in dict.fromkeys(entry.body["channel"] for entry in entries):
             batch = [entry for entry in entries if entry.body["channel"] == key]
             if due_at(batch[0]) <= self._core.clock() and self._may_go_on():
-                self._send_to_owner(key, batch)
+                tried = self._send_to_owner(key, batch)
+                if tried and len(found) == BATCH:
+                    self._make_way(batch, tried)
         return [entry.body["at"] for entry in entries]
 
-    def _send_to_owner(self, key: str, entries: Sequence[Document]) -> None:
+    def _make_way(self, entries: Sequence[Document], tried: Sequence[Document]) -> None:
+        """Put off the other notices of a channel that does not take one: those of other owners stand behind them."""
+        until = self._core.clock() + FIRST_RETRY_MS
+        for entry in entries:
+            if entry not in tried and due_at(entry) < until:
+                postpone(self._core, entry, until)
+
+    def _send_to_owner(self, key: str, entries: Sequence[Document]) -> Sequence[Document]:
+        """Send what is due; return the notices that the channel did not take."""
         document = find_by_key(self._core, key)
         if document is None:
             for entry in entries:
                 note_dropped(self._core, entry)
-            return
+            return ()
         hours = document.body["quiet_hours"]
         loud = self._loud(entries, tuple(hours) if hours else None)
         if not loud:
-            return
+            return ()
         try:
             sender = Sender(Channel(name=key, url=document.body["url"]), seconds=OWNER_SECONDS)
         except BadChannel:
             self._note_failure(loud, key, MARK)
-            return
+            return loud
         with closing(sender):
-            if self._pace.admits(sender.chats):
-                self._send(sender, loud, MARK)
+            return self._send(sender, _together(loud[0], loud), MARK) if self._pace.admits(sender.chats) else ()
 
     def _loud(self, entries: Sequence[Document], quiet: tuple[int, int] | None) -> list[Document]:
         """Return what may be told now; put off what falls into quiet hours."""
@@ -117,8 +128,8 @@ class Delivery:
         note_dropped(self._core, entry)
         return True
 
-    def _send(self, sender: Sender, entries: Sequence[Document], label: str) -> None:
-        batch = _together(entries)
+    def _send(self, sender: Sender, batch: Sequence[Document], label: str) -> Sequence[Document]:
+        """Send one message of the first notices; return those that the channel did not take."""
         texts = [(Kind(entry.body["kind"]), text_of(notice_of(entry))) for entry in batch]
         message, count = joined(texts)
         batch = batch[:count]
@@ -130,8 +141,9 @@ class Delivery:
             for entry in batch:
                 note_sent(self._core, entry)
             self.sent[label] += len(batch)
-            return
+            return ()
         self._note_failure(batch, sender.name, label)
+        return batch
 
     def _note_failure(self, batch: Sequence[Document], name: str, label: str) -> None:
         self.failed[label] += 1
@@ -141,9 +153,9 @@ class Delivery:
         logger.warning("a channel does not take a notice", extra=extra)
 
 
-def _together(entries: Sequence[Document]) -> list[Document]:
-    """Return what goes in one message with the first entry."""
-    if entries[0].body["tries"] >= TRIES_TOGETHER:
-        return [entries[0]]
+def _together(first: Document, entries: Sequence[Document]) -> list[Document]:
+    """Return what goes in one message with a notice, critical ones first."""
+    if first.body["tries"] >= TRIES_TOGETHER:
+        return [first]
     together = [entry for entry in entries if entry.body["tries"] < TRIES_TOGETHER]
-    return sorted(together, key=lambda entry: entry.body["at"])
+    return sorted(together, key=lambda entry: (entry.body["kind"] not in CRITICAL, entry.body["at"]))

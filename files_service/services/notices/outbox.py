@@ -44,7 +44,7 @@ def add_for(core: Core, channel: str, notice: Notice) -> None:
 
 
 def pending(core: Core, channel: str) -> tuple[Document, ...]:
-    """Return up to ``BATCH`` notices that a channel has not got, by the time at which they are due.
+    """Return up to ``BATCH`` notices that a channel has not got: critical ones, then by the time when they are due.
 
     ``MARK`` is all channels of owners together.
     """
@@ -75,7 +75,7 @@ def note_dropped(core: Core, entry: Document) -> None:
 
 def postpone(core: Core, entry: Document, until: int) -> None:
     """Put a notice off, so that it does not stand before those that are due."""
-    _store(core, replace(entry, order=_order(entry.body["channel"], until)))
+    _store(core, replace(entry, order=_order(entry.body, until)))
 
 
 def note_failure(core: Core, entry: Document) -> bool:
@@ -85,7 +85,7 @@ def note_failure(core: Core, entry: Document) -> bool:
     if now - entry.body["added_at"] >= GIVE_UP_MS:
         _store(core, _over(replace(entry, body=body), "given_up", now))
         return True
-    _store(core, replace(entry, body=body, order=_order(entry.body["channel"], now + retry_after(tries))))
+    _store(core, replace(entry, body=body, order=_order(body, now + retry_after(tries))))
     return False
 
 
@@ -118,7 +118,7 @@ def _new_document(notice: Notice, channel: str, now: int) -> Document:
         "state": "pending",
     }
     document_id = hashlib.sha256(f"{channel}\0{notice.key}".encode()).hexdigest()
-    order = _order(channel, notice.at + (0 if notice.kind in CRITICAL else COLLECT_MS))
+    order = _order(body, notice.at + (0 if notice.kind in CRITICAL else COLLECT_MS))
     entry = documents.new_document(NOTICES, document_id, body, order=order, expires_at=now + KEPT_MS)
     return entry if channel != LOG else _over(entry, "log", notice.at)
 
@@ -128,5 +128,8 @@ def _over(entry: Document, state: str, now: int) -> Document:
     return replace(entry, body=body, order=f"{_OVER}{state}/{now:015d}", expires_at=now + KEPT_MS)
 
 
-def _order(channel: str, due: int) -> str:
-    return f"{MARK if channel.startswith(MARK) else channel}/{due:015d}"
+def _order(body: Mapping[str, Any], due: int) -> str:
+    """Return the place of a notice among those of its channel: critical ones of the installation stand first."""
+    channel = body["channel"]
+    first = "!/" if body["kind"] == Kind.DISK_CRITICAL else ""
+    return f"{MARK if channel.startswith(MARK) else channel}/{first}{due:015d}"

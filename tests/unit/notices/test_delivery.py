@@ -10,14 +10,22 @@ import pytest
 
 from files_service.core import Core
 from files_service.domain.notices import Kind, Notice
+from files_service.services.notices import delivery as delivery_module
 from files_service.services.notices import outbox
 from files_service.services.notices.channels import Sender
 from files_service.services.notices.delivery import Delivery
-from files_service.services.notices.outbox import add_for
+from files_service.services.notices.outbox import add_for, add_notices
 from tests.clocks import Clock
-from tests.fakes.telegram import BotApi
+from tests.cores import call
+from tests.fakes.telegram import URL, BotApi
 from tests.unit.cards.scenes import OWNER
 from tests.unit.notices.scenes import PHONE, core_at
+
+
+def tell_owner(core: Core, name: str, owner: str) -> None:
+    """Add a notice for the channels of an owner."""
+    facts = {"name": name, "path": None, "size": 1}
+    add_notices(core, {}, [Notice(kind=Kind.UPLOAD_EXPIRED, key=name, at=core.clock(), owner=owner, facts=facts)])
 
 
 @pytest.fixture
@@ -52,6 +60,54 @@ def test_many_notices_in_quiet_hours_do_not_hide_a_critical_one(
             delivery.step()
             clock.pass_seconds(10)
         assert all(any(f"clip {number}" in text for text in api.texts[1:]) for number in range(7))
+
+
+def test_many_notices_of_a_channel_that_takes_none_do_not_hide_a_critical_one(
+    core: Core, clock: Clock, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BATCH", 3)
+    for number in range(7):
+        tell(core, f"clip {number}")
+    clock.pass_seconds(600)
+    tell(core, "the disk", Kind.DISK_CRITICAL)
+    tell(core, "the disk is well", Kind.DISK_OK)
+    with closing(Sender(PHONE)) as sender:
+        delivery = Delivery(core, [sender])
+        for _ in range(2):
+            api.answers.append(500)
+            delivery.step()
+            clock.pass_seconds(1)
+        clock.pass_seconds(20)
+        delivery.step()
+        assert ["the disk" in text for text in api.texts] == [True]
+        for _ in range(3):
+            clock.pass_seconds(10)
+            delivery.step()
+        assert all(any(f"clip {number}" in text for text in api.texts) for number in range(7))
+
+
+def test_an_owner_whose_channel_takes_nothing_holds_up_no_other_owner(
+    core: Core, clock: Clock, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (outbox, delivery_module):
+        monkeypatch.setattr(module, "BATCH", 3)
+    core = replace(core, settings=replace(core.settings, notice_services=("tgram",)))
+    for owner, url in ((OWNER, URL.replace("1234567890", "999")), ("bob", URL.replace("4242", "4243"))):
+        call(core, "notices.set_channel", owner=owner, name="phone", url=url)
+    failing = Delivery(core, [])
+    for number in range(9):
+        tell_owner(core, f"clip {number}", OWNER)
+    clock.pass_seconds(60)
+    for _ in range(40):  # until each has failed so often that it goes alone
+        failing.step()
+        clock.pass_seconds(10)
+    clock.pass_seconds(3_600)
+    tell_owner(core, "for bob", "bob")
+    clock.pass_seconds(60)
+    for _ in range(5):
+        failing.step()
+        clock.pass_seconds(1)
+    assert ["for bob" in text for text in api.texts] == [True]
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_messages_to_a_chat(core: Core, clock: Clock, api: BotApi) -> None:
