@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from files_service.core import Core
-from files_service.errors import FilesError, storage_errors_as_files_errors
+from files_service.errors import Conflict, FilesError, storage_errors_as_files_errors
 from files_service.services.jobs.file_steps import query_of, take_file
 from files_service.services.jobs.folder_steps import take_folders
 from files_service.services.jobs.job import MAX_ERRORS, Job, JobState, Stage, ended, find_job, save_job
@@ -87,7 +87,9 @@ def _tried(core: Core, job: Job, record: FileRecord) -> Job:
         errors = job.errors
         if len(errors) < MAX_ERRORS:
             errors = (*errors, {"file_id": record.file_id, "code": error.code, "message": str(error)})
-        return replace(job, skipped=job.skipped + 1, errors=errors)
+        # Who lost races against others has another round.
+        is_changing = isinstance(error, Conflict)
+        return replace(job, skipped=job.skipped + 1, errors=errors, changed=job.changed + is_changing)
     return replace(job, done=job.done + changed, changed=job.changed + changed)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
+from files_service.services.files import change
 from files_service.services.jobs import steps
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import FileRecord, RevisionConflict, StorageError, StorageUnavailable
 from tests.clocks import Clock
-from tests.cores import announced, call, memory_core, pending_file, processed_file, refusal, uploaded_file
+from tests.cores import announced, call, meanwhile, memory_core, pending_file, processed_file, refusal, uploaded_file
 from tests.unit.places.scenes import file_at, in_folder, paths_of, run_jobs, trashed_paths
 
 DAY = 86_400
@@ -222,3 +223,21 @@ def test_an_action_that_failed_for_now_is_done_by_the_repeated_call(
     assert [each["path"] for each in results] == ["all/x", "all/y"]
     call(core, "files.move", file_id=ids[0], path="elsewhere")
     assert call(core, "files.bulk", **moved)["results"] == results
+
+
+def test_a_file_that_changed_while_the_trash_was_emptied_is_deleted_all_the_same(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = file_at(core, "x")
+    call(core, "files.trash", file_id=file_id)
+
+    def meddle() -> None:
+        change(core, file_id, lambda found: replace(found, meta={"description": "d"}))
+
+    with monkeypatch.context() as patch:
+        meanwhile(patch, core.metadata, "get", meddle)
+        job = call(core, "files.empty_trash", owner="ann")
+    run_jobs(core)
+    job = call(core, "jobs.info", job_id=job["job_id"])
+    assert (job["state"], job["done"], job["skipped"], job["errors"]) == ("done", 1, 0, [])
+    assert trashed_paths(core) == []
