@@ -55,7 +55,8 @@ class CardVerifier:
         """Give each session a turn; return the seconds to wait, so that the rate is kept."""
         if not isinstance(self._core.metadata, SupportsDocuments):
             return LOOK_SECONDS
-        due = due_verifications(self._core, SESSIONS_AT_ONCE)
+        # Those that cannot be read now take no place of others.
+        due = due_verifications(self._core, SESSIONS_AT_ONCE, is_due=self._is_due)
         if not due or not self._lease.held():
             self._readings.clear()
             return LOOK_SECONDS
@@ -64,8 +65,6 @@ class CardVerifier:
         for work in due:
             if self._stopped() or not self._lease.held():
                 return LOOK_SECONDS
-            if not self._delays.is_over(work.session_id, now=self._core.timer()):
-                continue
             try:
                 cost += self._turn(work)
                 self._delays.forget(work.session_id)
@@ -79,6 +78,9 @@ class CardVerifier:
             raise failure
         elapsed = (self._core.timer() - began) / 1000
         return max(0.0, cost / MOST_RATE - elapsed) if cost else LOOK_SECONDS
+
+    def _is_due(self, session_id: str) -> bool:
+        return self._delays.is_over(session_id, now=self._core.timer())
 
     def give_up(self) -> None:
         """Store the places that were reached and release the lease, so that another worker can go on."""

@@ -7,8 +7,9 @@ session is ``uploaded`` again, and the work is void.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from files_service.core import Core
@@ -27,7 +28,7 @@ from files_service.services.cards.copies import Proof, prove
 from files_service.services.cards.entries import is_archived, settled, walk_entries
 from files_service.services.cards.known import find_record, is_being_processed
 from files_service.services.cards.session import Session, change_session, find_session, require_session
-from storage_adapters import JSON, Document, DocumentQuery
+from storage_adapters import JSON, Document
 
 VERIFICATIONS = "card_verifications"
 # Opening and describing a file costs as much as reading this many bytes.
@@ -94,11 +95,12 @@ def find_verification(core: Core, session_id: str) -> Verification | None:
     return verification_of(document) if document is not None else None
 
 
-def due_verifications(core: Core, limit: int) -> list[Verification]:
-    """Return work to be done, the oldest first."""
-    query = DocumentQuery(collection=VERIFICATIONS, limit=limit)
-    page = documents.documents_of(core).find_documents(query, now=core.clock())
-    return [verification_of(each) for each in page.documents]
+def due_verifications(
+    core: Core, limit: int, *, is_due: Callable[[str], bool] = lambda session_id: True
+) -> list[Verification]:
+    """Return work to be done, the oldest first, of the sessions that are due."""
+    found = (each for each in documents.walk(core, VERIFICATIONS, "") if is_due(each.document_id))
+    return [verification_of(each) for each in islice(found, limit)]
 
 
 class Rereading:

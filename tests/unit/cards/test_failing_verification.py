@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -44,3 +45,26 @@ def test_a_session_that_cannot_be_read_keeps_no_other_back(core: Core, monkeypat
     clock.pass_seconds(60)
     verifier.step()
     assert call(core, "cards.session", session_id=broken)["state"] == "not_safe"
+
+
+def test_many_sessions_that_cannot_be_read_do_not_hide_another_one(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    core = replace(core, clock=clock, timer=clock)
+    monkeypatch.setattr(card_verifier, "SESSIONS_AT_ONCE", 2)
+    broken = []
+    for number in range(3):
+        broken.append(verifying(core, 3 * number + 1, 3 * number + 2))
+        clock.pass_seconds(1)
+    other = verifying(core, 11, 2)
+    verifier = CardVerifier(core, holder="one")
+
+    def fail(core: Core, work: Verification) -> bool:
+        if work.session_id in broken:
+            raise StorageUnavailable("a document cannot be read")
+        return is_void(core, work)
+
+    monkeypatch.setattr(card_verifier, "is_void", fail)
+    for _ in range(3):
+        with suppress(StorageUnavailable):
+            verifier.step()
+    assert call(core, "cards.session", session_id=other)["state"] == "not_safe"
