@@ -142,11 +142,22 @@ class Scrubber:
         """Look at marks whose bytes may have come back, and count the others; compute the rate anew."""
         self.lost, first = 0, self._looked_at
         for index, lost in enumerate(islice(self._marks(), MOST_COUNTED)):
-            self.lost += not (first <= index < first + PAGE and recheck(self._core, lost))
+            self.lost += not (first <= index < first + PAGE and self._is_back(lost))
         self._looked_at = first + PAGE if first + PAGE < self.lost else 0
         self._any_lost = self.lost > 0
         if self._progress is not None and self._progress.ended_at is None:
             self._rate = self._wanted_rate(self._progress)
+
+    def _is_back(self, lost: LostPart) -> bool:
+        """Look at the bytes of a mark; those that cannot be looked at, though the stores answer, stay lost."""
+        try:
+            return recheck(self._core, lost)
+        except Exception as error:  # noqa: BLE001 - of one part; the marks behind it are looked at
+            self._core.metadata.ping()
+            self._core.blobs.ping()
+            extra = {"file_id": lost.file_id, "part_id": lost.part_id, "error": str(error)}
+            logger.warning("a lost part cannot be looked at", extra=extra)
+            return False
 
     def _marks(self) -> Iterator[LostPart]:
         return lost_parts(self._core.metadata, now=self._core.clock())

@@ -15,7 +15,7 @@ from files_service.messaging.events import LogPublisher
 from files_service.services.scrub.progress import load_progress
 from files_service.worker.run import Worker
 from files_service.worker.scrubber import LEAST_RATE, MOST_RATE, MOST_REPAIRS, RETRY_SECONDS, TURN_BYTES, Scrubber
-from storage_adapters import BlobWriter, StorageUnavailable
+from storage_adapters import BlobWriter, FileRecord, StorageUnavailable
 from tests.clocks import Clock
 from tests.cores import announced, call, meanwhile, processed_file, sqlite_core
 from tests.unit.lost_bytes import chunked_file, marks, paths, remove, rot
@@ -248,3 +248,30 @@ def test_a_repair_that_fails_holds_up_neither_the_walk_nor_other_repairs(
         clock.pass_seconds(60)
         worker.scrubber.step()
     assert len(tried) == MOST_REPAIRS
+
+
+def test_a_mark_whose_bytes_cannot_be_looked_at_keeps_no_other_mark(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [processed_file(core, CONTENT[index:]) for index in range(3)]
+    stored = {path: path.read_bytes() for record in records for path in paths(core, record)}
+    for path in stored:
+        remove(path)
+    scrubber = Scrubber(core, holder="one")
+    run_until_read(scrubber, clock)
+    assert len(marks(core)) == 3
+    refused = marks(core)[0][0]
+    for path, content in stored.items():
+        path.write_bytes(content)
+    get = core.metadata.get
+
+    def refuse(asked: str) -> FileRecord:
+        if asked == refused:
+            raise StorageUnavailable("the record cannot be read")
+        return get(asked)
+
+    monkeypatch.setattr(core.metadata, "get", refuse)
+    clock.pass_seconds(60)
+    scrubber.step()
+    assert [file_id for file_id, _ in marks(core)] == [refused]
+    assert scrubber.lost == 1
