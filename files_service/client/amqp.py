@@ -39,6 +39,7 @@ class AmqpTransport(Transport):
         self._uri = uri
         self._free = threading.BoundedSemaphore(pool_size)
         self._idle: list[_Wire] = []
+        self._has_answered = False
 
     def call(self, call: Call) -> Any:
         """Send a call and return its result."""
@@ -53,7 +54,13 @@ class AmqpTransport(Transport):
                     reply = wire.exchange(call, body, correlation_id, is_retry=attempt > 0)
             except _BROKEN as error:
                 reason = str(error) or type(error).__name__
+            except _NoReceiver as error:
+                # A broker that starts again knows its queues before it knows what is sent to them.
+                if not (attempt or self._has_answered):
+                    raise ServiceUnavailable("no Files service has ever connected to this broker") from error
+                reason = "the broker has no queue for the call"
             else:
+                self._has_answered = True
                 return _result(reply)
         raise call.gave_up(reason)
 
@@ -94,6 +101,10 @@ class AmqpTransport(Transport):
             self._idle.pop().close()
 
 
+class _NoReceiver(Exception):
+    """The broker has no queue for a call."""
+
+
 class _Wire:
     """One connection: sends a request and waits for its reply."""
 
@@ -111,7 +122,7 @@ class _Wire:
         self._replies: list[str | bytes] = []
 
     def exchange(self, call: Call, body: bytes, correlation_id: str, *, is_retry: bool) -> str | bytes:
-        """Send a request and wait. Raises ServiceUnavailable on timeout, one of _BROKEN when the connection breaks."""
+        """Send a request and wait. Raises ServiceUnavailable on timeout, _NoReceiver, one of _BROKEN on a break."""
         headers: dict[str, Any] = {
             f"{HEADER_PREFIX}{CALL_STACK}": ["files_client"],
             f"{HEADER_PREFIX}{REQUEST_ID}": call.request_id,
@@ -154,7 +165,7 @@ class _Wire:
             self._replies.append(message.body)
 
     def _on_return(self, *_: object) -> None:
-        raise ServiceUnavailable("no Files service has ever connected to this broker")
+        raise _NoReceiver
 
     def abandon(self) -> None:
         self._connection.collect()

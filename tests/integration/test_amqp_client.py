@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ from files_service.errors import (
     Unauthorized,
     WrongStatus,
 )
+from files_service.messaging.address import open_connection
+from files_service.messaging.rpc.topology import RPC_EXCHANGE, queue_name
 from tests.cores import SECRETS, at_once
 from tests.servers.network import Network
 from tests.servers.ports import free_ports
@@ -146,6 +149,33 @@ def test_idle_connections_that_a_network_has_forgotten_cost_one_short_question(
             for _ in range(5):
                 files.count()
     assert asked == [False, True, True, True, True]
+
+
+def test_a_broker_that_has_lost_the_way_to_the_service_is_asked_again(
+    amqp_uri: str, rpc_service: ServiceProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RabbitMQ 3.10 takes messages a moment before the bindings of its topic exchanges are back."""
+    exchange, returned = amqp._Wire.exchange, []
+    with closing(open_connection(amqp_uri)) as broker, FilesClient(amqp_uri, timeout=120) as files:
+        channel = broker.channel()
+        way = (queue_name("files"), RPC_EXCHANGE, "files.*")
+
+        def noted(wire: Any, *given: Any, **named: Any) -> Any:
+            try:
+                return exchange(wire, *given, **named)
+            except amqp._NoReceiver:
+                returned.append(1)
+                channel.queue_bind(*way)
+                raise
+
+        monkeypatch.setattr(amqp._Wire, "exchange", noted)
+        files.count()
+        channel.queue_unbind(*way)
+        files.count()
+        assert returned == [1]
+        channel.queue_unbind(*way)
+        with FilesClient(amqp_uri, timeout=120) as new, pytest.raises(ServiceUnavailable, match="ever connected"):
+            new.count()
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "http"])
