@@ -58,7 +58,8 @@ def disk_after(before: Disk, space: Space, limits: Limits, now: int) -> Disk:
     held = _level(space, limits, points=CLEAR_POINTS)
     if held >= before.level:
         return replace(kept, calm_since=None)
-    if before.calm_since is None:
+    # A time behind now is of a clock that was ahead.
+    if before.calm_since is None or before.calm_since > now:
         return replace(kept, calm_since=now)
     return replace(kept, level=held, calm_since=None) if now - before.calm_since >= CALM_MS else kept
 
@@ -83,6 +84,7 @@ def _level(space: Space, limits: Limits, *, points: int) -> Level:
 
 
 def _sampled(samples: tuple[tuple[int, int], ...], free: int, now: int) -> tuple[tuple[int, int], ...]:
+    samples = tuple(each for each in samples if each[0] <= now)
     if samples and now - samples[-1][0] < SAMPLE_MS:
         return samples
     return (*samples, (now, free))[-MAX_SAMPLES:]

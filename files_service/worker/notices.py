@@ -6,6 +6,7 @@ A lease allows one process at a time; each step may be done again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -57,27 +58,41 @@ class NoticeWorker:
         """Do what is to be done; return the seconds to wait."""
         if not self._lease.held():
             return STEP_SECONDS
+        read, failure = 0, None
         try:
             read = self._feed.step()
         except CheckpointConflict:
             return STEP_SECONDS  # another process reads, although we have the lease
-        now = self._core.clock()
-        if self._looked_at is None or not 0 <= now - self._looked_at < LOOK_MS:
-            self._look()
-            self._looked_at = now
-        self.delivery.step()
+        except Exception as error:  # noqa: BLE001 - reported below
+            failure = error
+        for stage in (*self._looks(), self.delivery.step):
+            try:
+                stage()
+            except Exception as error:  # noqa: BLE001 - reported below
+                failure = failure or error
+        if failure is not None:
+            # What fails keeps nothing else back; the loop reports the first failure, and waits longer with each step.
+            raise failure
         return 0.0 if read == BATCH else STEP_SECONDS
 
     def give_up(self) -> None:
         """Release the lease, so that another process can go on at once."""
         self._lease.release()
 
-    def _look(self) -> None:
-        tell_silent(self._core, self._wanted)
-        look_at_disks(self._core, self._wanted, self._places, self._measure)
-        tell_day(self._core, self._wanted)
+    def _looks(self) -> list[Callable[[], None]]:
+        """Return the looks that are due, at most once in ``LOOK_MS``."""
+        now, core, wanted = self._core.clock(), self._core, self._wanted
+        if self._looked_at is not None and 0 <= now - self._looked_at < LOOK_MS:
+            return []
+        self._looked_at = now
+        looks: list[Callable[[], None]] = [
+            partial(tell_silent, core, wanted),
+            partial(look_at_disks, core, wanted, self._places, self._measure),
+            partial(tell_day, core, wanted),
+        ]
         if self._dead_letters is not None:
-            look_at_dead_letters(self._core, self._wanted, self._dead_letters)
+            looks.append(partial(look_at_dead_letters, core, wanted, self._dead_letters))
+        return looks
 
     def _may_go_on(self) -> bool:
         return not self._stopped() and self._lease.held()
@@ -95,7 +110,11 @@ class NoticeCollector(Collector):
         for name, text, counts in (
             ("files_notices_sent", "Notices that a channel took.", delivery.sent),
             ("files_notices_failed", "Messages that a channel did not take.", delivery.failed),
-            ("files_notices_given_up", "Notices that were not sent within a day.", delivery.given_up),
+            (
+                "files_notices_given_up",
+                "Notices that were not sent within a day, or that no text can be made of.",
+                delivery.given_up,
+            ),
         ):
             family = CounterMetricFamily(name, text, labels=["channel"])
             for channel in delivery.waiting:

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+from jinja2 import TemplateError
+
 from files_service.core import Core
 from files_service.domain.notices import CRITICAL, FIRST_RETRY_MS, TRIES_TOGETHER, Kind, joined, quiet_until
 from files_service.services.notices.channels import BadChannel, Channel, Sender
@@ -24,6 +26,7 @@ from files_service.services.notices.outbox import (
     note_dropped,
     note_failure,
     note_sent,
+    note_unreadable,
     notice_of,
     pending,
     postpone,
@@ -36,6 +39,8 @@ from files_service.services.notices.texts import text_of
 from storage_adapters import Document
 
 logger = logging.getLogger(__name__)
+
+_UNREADABLE = (KeyError, ValueError, TypeError, TemplateError)
 
 # A channel of an owner that hangs holds up all others for so long.
 OWNER_SECONDS = 10.0
@@ -59,7 +64,7 @@ class Delivery:
         """Send one message to each channel that has something due."""
         oldest: list[int] = []
         for sender in self._senders:
-            entries = [entry for entry in pending(self._core, sender.name) if not self._is_dropped(entry)]
+            entries = self._true(pending(self._core, sender.name), sender.name)
             self.waiting[sender.name] = len(entries)
             oldest += [entry.body["at"] for entry in entries]
             entries = self._loud(entries, sender.quiet)
@@ -73,7 +78,7 @@ class Delivery:
     def _step_of_owners(self) -> list[int]:
         """Send to the channels of owners what is due; return the times of all that waits."""
         found = pending(self._core, MARK)
-        entries = [entry for entry in found if not self._is_dropped(entry)]
+        entries = self._true(found, MARK)
         self.waiting[MARK] = len(entries)
         for key in dict.fromkeys(entry.body["channel"] for entry in entries):
             batch = [entry for entry in entries if entry.body["channel"] == key]
@@ -121,18 +126,45 @@ class Delivery:
                 postpone(self._core, entry, until)
         return loud
 
-    def _is_dropped(self, entry: Document) -> bool:
-        """Drop a notice that is due and not true any more; return False for any other."""
-        if due_at(entry) > self._core.clock() or not is_outdated(self._core, notice_of(entry)):
-            return False
-        note_dropped(self._core, entry)
-        return True
+    def _true(self, entries: Sequence[Document], label: str) -> list[Document]:
+        """Drop the notices that are due and not true any more; return the others."""
+        kept = []
+        for entry in entries:
+            try:
+                is_dropped = due_at(entry) <= self._core.clock() and is_outdated(self._core, notice_of(entry))
+            except _UNREADABLE as error:
+                self._give_up(entry, label, error)
+                continue
+            if is_dropped:
+                note_dropped(self._core, entry)
+            else:
+                kept.append(entry)
+        return kept
+
+    def _give_up(self, entry: Document, label: str, error: Exception) -> None:
+        """Give up a notice of another version of the service: it must not stop those of all channels."""
+        extra = {"notice": entry.document_id, "error": f"{type(error).__name__}: {error}"}
+        logger.error("a notice cannot be read", extra=extra)
+        note_unreadable(self._core, entry)
+        self.given_up[label] += 1
+
+    def _texts(self, entries: Sequence[Document], label: str) -> list[tuple[Document, str]]:
+        """Return the notices with their texts."""
+        found = []
+        for entry in entries:
+            try:
+                found.append((entry, text_of(notice_of(entry))))
+            except _UNREADABLE as error:
+                self._give_up(entry, label, error)
+        return found
 
     def _send(self, sender: Sender, batch: Sequence[Document], label: str) -> Sequence[Document]:
         """Send one message of the first notices; return those that the channel did not take."""
-        texts = [(Kind(entry.body["kind"]), text_of(notice_of(entry))) for entry in batch]
-        message, count = joined(texts)
-        batch = batch[:count]
+        found = self._texts(batch, label)
+        if not found:
+            return ()
+        message, count = joined([(Kind(entry.body["kind"]), text) for entry, text in found])
+        batch = [entry for entry, _ in found[:count]]
         # A picture that a channel refuses must not hold up the text.
         is_first = all(entry.body["tries"] == 0 for entry in batch)
         poster = poster_of(self._core, [notice_of(entry) for entry in batch]) if is_first else None

@@ -23,17 +23,20 @@ def tell_day(core: Core, wanted: Wanted) -> None:
     hour = core.settings.notice_digest_hour
     if hour == OFF:
         return
-    due = (core.clock() - hour * _HOUR_MS) // _DAY_MS * _DAY_MS + hour * _HOUR_MS
+    now = core.clock()
+    due = (now - hour * _HOUR_MS) // _DAY_MS * _DAY_MS + hour * _HOUR_MS
     mark = documents.find(core, MARKS, _DIGEST)
-    if mark is not None and mark.body["at"] >= due:
+    if mark is not None and due <= mark.body["at"] <= now:
         return
     total = core.metadata.usage(None).total
-    if mark is not None:
+    # A mark behind now is of a clock that was ahead.
+    if mark is not None and mark.body["at"] < due:
+        is_of_the_day_before = mark.body["at"] == due - _DAY_MS
         counts = Counter[str](each.kind for each in logged(core, due - _DAY_MS, due))
         facts = {
             "files": total.files,
             "bytes": total.bytes,
-            "files_more": total.files - mark.body["files"],
+            "files_more": total.files - mark.body["files"] if is_of_the_day_before else 0,
             "counts": {kind.value: counts[kind] for kind in Kind if counts[kind] and kind is not Kind.DIGEST},
         }
         day = time.strftime("%Y-%m-%d", time.gmtime(due / 1_000))

@@ -73,6 +73,11 @@ def note_dropped(core: Core, entry: Document) -> None:
     _store(core, _over(entry, "dropped", core.clock()))
 
 
+def note_unreadable(core: Core, entry: Document) -> None:
+    """Note that a notice is not sent, because there is no text for it."""
+    _store(core, _over(entry, "given_up", core.clock()))
+
+
 def postpone(core: Core, entry: Document, until: int) -> None:
     """Put a notice off, so that it does not stand before those that are due."""
     _store(core, replace(entry, order=_order(entry.body, until)))

@@ -110,6 +110,20 @@ def test_an_owner_whose_channel_takes_nothing_holds_up_no_other_owner(
     assert ["for bob" in text for text in api.texts] == [True]
 
 
+def test_a_notice_that_nobody_can_read_stops_no_other(core: Core, clock: Clock, api: BotApi) -> None:
+    for kind in (Kind.UPLOAD_EXPIRED, Kind.CARD_UNKNOWN):  # as another version of the service writes them
+        add_for(core, PHONE.name, Notice(kind=kind, key=kind, at=clock(), owner=OWNER))
+    clock.pass_seconds(60)
+    tell(core, "the disk", Kind.DISK_CRITICAL)
+    with closing(Sender(PHONE)) as sender:
+        delivery = Delivery(core, [sender])
+        delivery.step()
+        assert ["the disk" in text for text in api.texts] == [True]
+        assert (delivery.sent, delivery.given_up) == ({"phone": 1}, {"phone": 2})
+        delivery.step()
+        assert delivery.waiting == {"phone": 0}
+
+
 def test_a_clock_that_is_set_back_does_not_stop_the_messages_to_a_chat(core: Core, clock: Clock, api: BotApi) -> None:
     timer = Clock()
     core = replace(core, timer=timer)
