@@ -25,6 +25,12 @@ def delete_blobs(core: Core, tombstones: Sequence[Tombstone], *, singly_after: t
     return True
 
 
+def require_alone(core: Core, error: StorageUnavailable) -> None:
+    """Return when only these bytes cannot be deleted, which must keep no others back. Raises in an outage."""
+    if not isinstance(error, StorageDenied):
+        core.blobs.ping()
+
+
 def clean(core: Core, tombstone: Tombstone, *, deleted: bool) -> None:
     """Delete the uploads of a tombstone, and its blobs unless they are ``deleted``; if it is due, its list of blobs.
 

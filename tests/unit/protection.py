@@ -1,4 +1,4 @@
-"""Bytes that a retention of the bucket protects."""
+"""Bytes that cannot be deleted: a retention of the bucket protects them, or they lie on a bad sector."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from files_service.core import Core
 from storage_adapters import StorageDenied
 
 
-def protect(monkeypatch: pytest.MonkeyPatch, core: Core) -> set[str]:
-    """Let the store refuse to delete the blobs with these keys, a set that the test changes."""
+def protect(monkeypatch: pytest.MonkeyPatch, core: Core, error: type[Exception] = StorageDenied) -> set[str]:
+    """Let the store refuse, or fail, to delete the blobs with these keys, a set that the test changes."""
     protected: set[str] = set()
     delete = core.blobs.delete
 
     def refuse(key: str, **generation: Any) -> None:
         if key in protected:
-            raise StorageDenied("retention")
+            raise error("it stays")
         delete(key, **generation)
 
     monkeypatch.setattr(core.blobs, "delete", refuse)

@@ -22,7 +22,7 @@ from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.session import Beginning, UploadSession, begin, find_session, find_upload
 from files_service.services.uploads.sweep import sweep_uploads
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import BlobNotFound, Chunk, RecordDeleted, Upload
+from storage_adapters import BlobNotFound, Chunk, RecordDeleted, StorageDenied, StorageUnavailable, Upload
 from tests.clocks import Clock
 from tests.cores import announced, at_once, call, meanwhile, memory_core, sqlite_core
 from tests.unit.protection import protect
@@ -241,12 +241,15 @@ def test_a_sweep_that_dies_before_the_bytes_are_deleted_is_gone_on_with(
     assert is_stored(core, fresh)
 
 
-def test_a_retention_keeps_chunks_and_no_others(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [StorageDenied, StorageUnavailable])
+def test_a_retention_keeps_chunks_and_no_others(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     monkeypatch.setattr(sweep, "BATCH", 2)
     monkeypatch.setattr(protected_chunks, "BATCH", 2)
     upload = begun(core, size=None)
     chunks = [store(core, upload, bytes([number]) * 1_024, 1_024 * number)[0] for number in range(7)]
-    protected = protect(monkeypatch, core)
+    protected = protect(monkeypatch, core, error)
     protected |= {chunk_key("ann", each.object_id, each.token) for each in chunks[:5]}
     uploads_of(core).delete_upload(upload.upload_id, now=clock())
     clock.pass_seconds(QUARANTINE + 1)

@@ -106,12 +106,13 @@ def test_a_stage_that_fails_keeps_no_other_back(core: Core, clock: Clock, monkey
     uploads_of(core).reserve_chunks("ann", ["0" * 64], now=now)
     clock.pass_seconds(EXPIRED_FOR_MS / 1000 + core.settings.chunk_quarantine_seconds + 1)
 
-    def refuse(key: str, **_: Any) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise StorageUnavailable("read-only")
 
     sweeper = Sweeper(core, holder="one")
     with monkeypatch.context() as patch:
-        patch.setattr(core.blobs, "delete", refuse)
+        for method in ("delete", "ping"):
+            patch.setattr(core.blobs, method, refuse)
         with pytest.raises(StorageUnavailable):
             sweeper.step()
     assert sweeper.totals["expired_documents"] == 1

@@ -1,4 +1,4 @@
-"""Garbage chunks whose bytes a retention or a hold protects.
+"""Garbage chunks whose bytes a retention or a hold protects, or which alone cannot be deleted.
 
 The store of uploads returns garbage in no order of time, so protected chunks would come back in each batch before all
 others. They are documents, in the order of their next attempt, and the store forgets them.
@@ -13,17 +13,19 @@ from dataclasses import asdict, replace
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key
 from files_service.services.accounts import documents
-from storage_adapters import DocumentQuery, GarbageChunk, RevisionConflict, StorageDenied, SupportsDocuments
+from files_service.services.cleaning import require_alone
+from storage_adapters import DocumentQuery, GarbageChunk, RevisionConflict, StorageUnavailable, SupportsDocuments
 
 COLLECTION = "protected_chunks"
 BATCH = 100
 
 
 def delete_bytes(core: Core, chunk: GarbageChunk) -> bool:
-    """Delete the bytes of a garbage chunk; return False when the store protects them."""
+    """Delete the bytes of a garbage chunk; return False when they stay. Raises StorageUnavailable in an outage."""
     try:
         core.blobs.delete(chunk_key(chunk.domain, chunk.object_id, chunk.token))
-    except StorageDenied:
+    except StorageUnavailable as error:
+        require_alone(core, error)
         return False
     return True
 

@@ -18,6 +18,7 @@ from typing import Any
 from files_service.core import Core
 from files_service.domain.uploads import clean_after
 from files_service.services import content
+from files_service.services.cleaning import require_alone
 from files_service.services.files import load_or_tombstone, require
 from files_service.services.quarantine import hold_parts, release_file
 from storage_adapters import (
@@ -29,7 +30,7 @@ from storage_adapters import (
     RecordNotFound,
     RevisionConflict,
     StartsUploads,
-    StorageDenied,
+    StorageUnavailable,
     SupportsDocuments,
     Tombstone,
 )
@@ -108,10 +109,11 @@ def _treat(core: Core, documents: SupportsDocuments, document: Document) -> bool
 
 
 def _delete(core: Core, part: Part) -> bool:
-    """Delete the blob of a part; return False when a retention or a hold protects it."""
+    """Delete the blob of a part; return False when it stays. Raises StorageUnavailable in an outage."""
     try:
         content.delete(core, part)
-    except StorageDenied:
+    except StorageUnavailable as error:
+        require_alone(core, error)
         return False
     return True
 

@@ -5,6 +5,7 @@ A file whose oldest versions will be too old one day has a document in the order
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -24,6 +25,8 @@ from storage_adapters import (
     RevisionConflict,
     SupportsDocuments,
 )
+
+logger = logging.getLogger(__name__)
 
 COLLECTION = "version_ages"
 BATCH = 100
@@ -122,7 +125,10 @@ def plan_now(core: Core, record: FileRecord) -> None:
 
 
 def sweep_ages(core: Core) -> int:
-    """Prune a bounded number of files whose time has come; return the number of files."""
+    """Prune a bounded number of files whose time has come; return the number of files.
+
+    A file that fails keeps no other back: it is due again at the next sweep.
+    """
     documents = core.metadata
     if not isinstance(documents, SupportsDocuments):
         return 0
@@ -133,6 +139,9 @@ def sweep_ages(core: Core) -> int:
             prune(core, document.document_id)
         except RecordNotFound:
             plan(core, document.document_id, None)
+        except Exception:
+            logger.warning("a file is not pruned", exc_info=True, extra={"file_id": document.document_id})
+            plan(core, document.document_id, core.clock() + core.settings.sweep_interval_seconds * 1000)
     return len(found)
 
 
