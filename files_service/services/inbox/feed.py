@@ -17,7 +17,7 @@ from files_service.services.following import Follower
 from files_service.services.inbox.inbox import change_inbox
 from files_service.services.shares.activity import EVENTS
 from files_service.services.shares.share import Share, find_share
-from storage_adapters import JSON, Change, Document, DocumentChange
+from storage_adapters import JSON, Change, Document, DocumentChange, FileStatus
 
 CONSUMER = "inboxes"
 BATCH = 200
@@ -53,7 +53,7 @@ class InboxFeed(Follower):
                 owner = change.record.owner
                 weighed.add(owner)
                 news[owner] += _news_of_file(change)
-                if change.event in ("trashed", "restored", "removed"):
+                if change.event in ("trashed", "restored", "removed", "expired"):
                     back[owner][change.file_id] = change.event != "trashed"
             elif change.document.deleted:
                 continue
@@ -97,6 +97,8 @@ def _news_of_file(change: Change) -> Iterator[News]:
     record, kind = change.record, _OF_FILES.get(change.event or "")
     if kind is None or record.version_of is not None:
         return
+    if kind is NewsKind.UPLOAD_EXPIRED and record.status is not FileStatus.PENDING:
+        return  # it was temporary, or in the trash for its time
     if kind is NewsKind.UPLOADED and change.changed_at - (record.uploaded_at or record.created_at) > _RECENT_MS:
         return
     about = record.file_id if kind in (NewsKind.UPLOAD_FAILED, NewsKind.VERSION_ADDED) else ""

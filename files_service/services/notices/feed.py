@@ -14,7 +14,7 @@ from files_service.services.following import Follower
 from files_service.services.notices.disks import note_card
 from files_service.services.notices.outbox import Wanted, add_notices
 from files_service.services.notices.silence import watch
-from storage_adapters import Change, Document, DocumentChange, SupportsChanges
+from storage_adapters import Change, Document, DocumentChange, FileStatus, SupportsChanges
 
 CONSUMER = "notices"
 BATCH = 200
@@ -72,8 +72,9 @@ def _notices_of(changes: Sequence[Change | DocumentChange]) -> Iterator[Notice]:
 
 
 def _notices_of_file(change: Change) -> Iterator[Notice]:
-    if change.event == "expired":
-        record = change.record
+    record = change.record
+    # One that was complete was temporary, or in the trash for its time.
+    if change.event == "expired" and record.status is FileStatus.PENDING:
         facts = {"file_id": record.file_id, "name": record.name, "path": record.path, "size": record.size}
         key = f"file/{record.file_id}/expired"
         yield Notice(kind=Kind.UPLOAD_EXPIRED, key=key, at=change.changed_at, owner=record.owner, facts=facts)

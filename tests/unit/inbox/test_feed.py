@@ -19,7 +19,7 @@ from files_service.services.shares.activity import record_event
 from files_service.services.shares.share import find_share
 from storage_adapters import SupportsChanges
 from tests.clocks import Clock
-from tests.cores import call, processed_file, refusal, sqlite_core
+from tests.cores import call, pending_file, processed_file, refusal, sqlite_core
 from tests.unit.inbox.scenes import notices, settle, unread
 from tests.unit.notices.scenes import core_at
 
@@ -66,6 +66,22 @@ def test_what_was_before_the_first_start_is_no_news(core: Core) -> None:
     processed_file(core, b"y")
     settle(core, worker)
     assert len(notices(core)) == 1
+
+
+def test_a_file_whose_time_in_the_trash_is_over_is_no_expired_upload(core: Core, clock: Clock) -> None:
+    worker = settle(core)
+    call(core, "files.trash", file_id=processed_file(core)["file_id"])
+    pending_file(core, name="never.jpg")
+    settle(core, worker)
+    assert {each["kind"] for each in notices(core)} == {"trashed", "uploaded"}
+    clock.pass_seconds(40 * 24 * HOUR)
+    assert len(call(core, "files.sync")["expired"]) == 2
+    settle(core, worker)
+    # There is nothing to be undone any more.
+    assert [(each["kind"], each["name"]) for each in notices(core)] == [
+        ("upload_expired", "never.jpg"),
+        ("uploaded", "clip.bin"),
+    ]
 
 
 def test_files_that_fail_expire_change_or_go_are_told(core: Core, clock: Clock) -> None:

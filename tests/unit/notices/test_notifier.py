@@ -264,11 +264,14 @@ def test_an_expired_upload_is_told(core: Core, clock: Clock, api: BotApi) -> Non
     run_for(worker, clock, 10)
     part = {"type": "main", "content_type": "video/mp4", "size": 5}
     call(core, "files.upload", owner=OWNER, name="a <b>&amp; clip.mp4", parts=[part])
-    clock.pass_seconds(2 * 86_400)
-    assert call(core, "files.sync")["expired"]
+    # One whose time in the trash is over is no upload.
+    call(core, "files.trash", file_id=processed_file(core, owner=OWNER)["file_id"])
+    clock.pass_seconds(40 * 86_400)
+    assert len(call(core, "files.sync")["expired"]) == 2
     run_for(worker, clock, 120)
     # The channel has markup, and a name is text there.
-    assert [text for text in api.texts if "Upload expired: a &lt;b&gt;&amp;amp; clip.mp4" in text]
+    assert ["Upload expired: a &lt;b&gt;&amp;amp; clip.mp4" in text for text in api.texts] == [True]
+    assert "clip.bin" not in api.texts[0]
 
 
 def test_notices_that_end_hold_nothing_in_the_feed(core: Core, clock: Clock, api: BotApi) -> None:
