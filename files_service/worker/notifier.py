@@ -1,6 +1,6 @@
 """The notifier publishes what happened to links whose owners ask for it: one event for all of some minutes.
 
-An event is published before its notice is forgotten, so it may come twice, with the same ``event_id``.
+An event is published before its notice is forgotten, so it may come twice, with the same ``event_id`` and counts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.lease import Lease
-from files_service.services.shares.activity import due_notices, settle_notice
+from files_service.services.shares.activity import due_notices, freeze_notice, settle_notice
 from files_service.services.shares.share import find_share
 from storage_adapters import JSON, Document, SupportsDocuments
 
@@ -36,9 +36,12 @@ class Notifier:
         if not isinstance(self._core.metadata, SupportsDocuments) or not self._lease.held():
             return STEP_SECONDS
         due = due_notices(self._core, BATCH)
-        for notice in due:
+        for each in due:
             if self._stopped() or not self._lease.held():
                 return STEP_SECONDS
+            notice = freeze_notice(self._core, each.document_id)
+            if notice is None:
+                continue
             payload = self._payload_of(notice)
             if payload is not None:
                 self._publisher.publish(EVENT, payload, event_id=payload["event_id"])
@@ -55,6 +58,6 @@ class Notifier:
         if share is None:
             return None
         named = {name: getattr(share, name) for name in ("share_id", "owner", "tenant", "label", "title")}
-        counts = {name: notice.body["counts"].get(name, 0) for name in ("downloaded", "uploaded")}
-        event_id = f"{share.share_id}:{notice.revision}"
-        return {**named, **counts, "since": notice.body["since"], "event": EVENT, "event_id": event_id}
+        sending = notice.body["sending"]
+        counts = {name: sending["counts"].get(name, 0) for name in ("downloaded", "uploaded")}
+        return {**named, **counts, "since": sending["since"], "event": EVENT, "event_id": sending["event_id"]}

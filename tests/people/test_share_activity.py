@@ -10,7 +10,9 @@ from files_service.domain.shares import NOTICE_MS, ShareEvent
 from files_service.errors import ServiceUnavailable
 from files_service.services.shares.activity import KEPT, due_notices, record_event, settle_notice
 from files_service.services.shares.share import find_share
+from files_service.worker import notifier as notifier_module
 from files_service.worker.notifier import Notifier
+from storage_adapters import StorageUnavailable
 from tests.cores import at
 from tests.gateway.serving import Served
 from tests.people.links import PASSWORD, Visitor, share, stored, stored_at
@@ -96,3 +98,30 @@ def test_notices_come_in_batches_and_only_for_those_who_ask(served: Served, ann:
     assert (event.payload["owner"], event.event_id) == ("ann", f"{told['share_id']}:{left.revision}")
     assert "key" not in event.payload
     assert due_notices(later, 10) == ()
+
+
+def test_a_notice_that_is_sent_again_counts_nothing_twice(
+    served: Served, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = stored(ann)
+    told, core, publisher = share(ann, file_id, notify=True), served.core, Collector()
+    visitor = Visitor(served, told["url"])
+    assert visitor.bytes_of(file_id).status == 200
+    late = at(core, core.clock() + NOTICE_MS)
+    notifier = Notifier(late, publisher, holder="one")
+
+    def die(*_: object) -> None:
+        raise StorageUnavailable("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(notifier_module, "settle_notice", die)
+        with pytest.raises(StorageUnavailable):
+            notifier.step()
+    assert visitor.bytes_of(file_id).status == 200
+    notifier.step()
+    notifier.give_up()
+    Notifier(at(core, late.clock() + NOTICE_MS), publisher, holder="two").step()
+    first, again, last = publisher.events
+    assert first == again
+    assert first.event_id != last.event_id
+    assert [each.payload["downloaded"] for each in (first, last)] == [1, 1]

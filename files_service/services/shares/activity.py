@@ -56,17 +56,30 @@ def due_notices(core: Core, limit: int) -> tuple[Document, ...]:
     return documents.documents_of(core).find_documents(query, now=core.clock()).documents
 
 
+def freeze_notice(core: Core, share_id: str) -> Document | None:
+    """Fix what is sent of a notice, so that a repetition sends the same; return None without a notice."""
+
+    def decide(before: Document | None) -> Document | None:
+        if before is None or "sending" in before.body:
+            return before
+        told = {name: before.body[name] for name in ("since", "counts")}
+        return replace(before, body={**before.body, "sending": {**told, "event_id": f"{share_id}:{before.revision}"}})
+
+    return documents.change(core, NOTICES, share_id, decide)
+
+
 def settle_notice(core: Core, sent: Document) -> None:
     """Forget a notice that was sent; what came meanwhile waits for the next one."""
-    if documents.delete(core, sent):
+    counted = sent.body["sending"]["counts"]
+    if sent.body["counts"] == counted and documents.delete(core, sent):
         return
-    now, counted = core.clock(), sent.body["counts"]
+    now = core.clock()
 
     def decide(before: Document | None) -> Document | None:
         if before is None:
             return None
         left = {name: count - counted.get(name, 0) for name, count in before.body["counts"].items()}
-        body = {**before.body, "since": now, "counts": {name: count for name, count in left.items() if count > 0}}
+        body = {"since": now, "counts": {name: count for name, count in left.items() if count > 0}}
         return replace(before, body=body, order=_order_of(now + NOTICE_MS))
 
     documents.change(core, NOTICES, sent.document_id, decide)
