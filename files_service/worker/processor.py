@@ -200,9 +200,10 @@ class Processor:
         except Busy:
             self._backoff.begin(file_id, 0, now=core.timer())
         except StorageUnavailable as error:
-            self._outages += 1
-            self._paused_until = core.timer() + min(LONGEST_PAUSE_MS, 100 * 2 ** min(self._outages, 10))
             self._delay(file_id)
+            if self._is_outage():
+                self._outages += 1
+                self._paused_until = core.timer() + min(LONGEST_PAUSE_MS, 100 * 2 ** min(self._outages, 10))
             logger.warning("processing delayed", extra={"file_id": file_id, "error": str(error)})
         except Exception:
             self._delay(file_id)
@@ -215,6 +216,15 @@ class Processor:
             self._retries.forget(file_id)
             if is_retried(record, core.settings.max_attempts):
                 self._retries.plan(record, now=core.timer())
+
+    def _is_outage(self) -> bool:
+        """Return False when the stores answer: what one file meets is no reason for the others to wait."""
+        try:
+            self._core.metadata.ping()
+            self._core.blobs.ping()
+        except StorageUnavailable:
+            return True
+        return False
 
     def _require_waiting(self, record: FileRecord) -> None:
         """Raise unless there is still something to do: others may have changed the file since it was found."""

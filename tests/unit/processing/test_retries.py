@@ -170,6 +170,28 @@ def test_files_that_cannot_be_processed_do_not_stand_in_the_way(
     assert {status(core, record) for record in bad} == {"uploaded"}
 
 
+@pytest.mark.parametrize("is_outage", [True, False])
+def test_the_others_wait_in_an_outage_and_not_for_one_file(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch, is_outage: bool
+) -> None:
+    bad = uploaded_file(core)
+
+    def fail(*_: object) -> None:
+        raise StorageUnavailable("it cannot be read")
+
+    processor = Processor(core)
+    with monkeypatch.context() as patch:
+        for method in ("head", "ping") if is_outage else ("head",):
+            patch.setattr(core.blobs, method, fail)
+        work(processor)
+    good = uploaded_file(core)
+    work(processor)
+    assert status(core, good) == ("uploaded" if is_outage else "processed")
+    clock.pass_seconds(60)
+    work(processor)
+    assert [status(core, each) for each in (good, bad)] == ["processed", "processed"]
+
+
 def test_our_own_failure_is_logged_and_the_file_tried_later(
     core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
