@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 
 from files_service.core import Core
+from files_service.runtime.backoff import Backoff
 from files_service.runtime.lease import Lease
-from files_service.services.jobs.job import running_jobs
+from files_service.services.jobs.job import place_of, running_jobs
 from files_service.services.jobs.steps import run_step
-from storage_adapters import SupportsDocuments
+from storage_adapters import DocumentPosition, SupportsDocuments
 
 logger = logging.getLogger(__name__)
 
@@ -27,27 +28,37 @@ class JobRunner:
         self._lease = Lease(
             core.metadata, "jobs", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
         )
+        # Of jobs that fail: each failure makes the loop wait, and the others with it.
+        self._delays = Backoff(first_ms=1_000, factor=2, longest_ms=60_000)
+        # That of the job whose turn was the last.
+        self._after: DocumentPosition | None = None
 
     def step(self) -> float:
         """Do a batch of each job that runs; return the seconds to wait."""
         if not isinstance(self._core.metadata, SupportsDocuments):
             return LOOK_SECONDS
-        jobs = running_jobs(self._core, JOBS_AT_ONCE)
+        jobs = running_jobs(self._core, JOBS_AT_ONCE, after=self._after, is_due=self._is_due)
         if not jobs or not self._lease.held():
             return LOOK_SECONDS
         failure: Exception | None = None
         for job in jobs:
             if self._stopped() or not self._lease.held():
                 return LOOK_SECONDS
+            self._after = place_of(job)
             try:
                 run_step(self._core, job)
+                self._delays.forget(job.job_id)
             except Exception as error:
-                # The others go on; the loop reports the failure and waits longer with each.
+                # The others go on; the loop reports the failure and waits.
+                self._delays.begin(job.job_id, self._delays.tries(job.job_id) + 1, now=self._core.timer())
                 logger.warning("job fails", exc_info=True, extra={"job": job.job_id, "kind": job.kind.value})
                 failure = error
         if failure is not None:
             raise failure
         return 0.0
+
+    def _is_due(self, job_id: str) -> bool:
+        return self._delays.is_over(job_id, now=self._core.timer())
 
     def give_up(self) -> None:
         """Release the lease, so that another worker can go on."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from files_service.core import Core
@@ -12,7 +13,7 @@ from files_service.domain.access import may_act_for
 from files_service.domain.uploads import owner_segment
 from files_service.errors import Busy, NotFound
 from files_service.services.accounts import documents
-from storage_adapters import JSON, Document, DocumentQuery, NameTaken, Position
+from storage_adapters import JSON, Document, DocumentPosition, DocumentQuery, NameTaken, Position
 
 JOBS = "jobs"
 KEPT_MS = 7 * 86_400_000
@@ -180,10 +181,26 @@ def ended(job: Job, state: JobState, now: int) -> Job:
     return replace(job, state=state, ended_at=now)
 
 
-def running_jobs(core: Core, limit: int) -> list[Job]:
-    """Return jobs that are not at their end."""
-    query = DocumentQuery(collection=JOBS, prefix=f"{JobState.RUNNING}/", limit=limit)
-    return [job_of(each) for each in documents.documents_of(core).find_documents(query, now=core.clock()).documents]
+def running_jobs(
+    core: Core,
+    limit: int,
+    *,
+    after: DocumentPosition | None = None,
+    is_due: Callable[[str], bool] = lambda job_id: True,
+) -> list[Job]:
+    """Return jobs that are due and not at their end: those behind a place, then those before it."""
+    query = DocumentQuery(collection=JOBS, prefix=f"{JobState.RUNNING}/")
+    found: dict[str, Document] = {}
+    for start in (after, None) if after is not None else (None,):
+        walk = documents.documents_of(core).walk_documents(replace(query, after=start), now=core.clock())
+        due = (each for each in walk if each.document_id not in found and is_due(each.document_id))
+        found |= {each.document_id: each for each in islice(due, limit - len(found))}
+    return [job_of(each) for each in found.values()]
+
+
+def place_of(job: Job) -> DocumentPosition:
+    """Return the place of a job among those that run."""
+    return DocumentPosition(f"{JobState.RUNNING}/{owner_segment(job.owner)}/{job.job_id}", job.job_id)
 
 
 def jobs_of(core: Core, owner: str, limit: int) -> list[Job]:
