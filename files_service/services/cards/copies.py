@@ -48,8 +48,7 @@ def prove(core: Core, owner: str, entry: JSON) -> Generator[int, None, Proof]:
     """
     path, record = entry["path"], find_record(core, entry["file_id"] or "")
     if record is None or not is_usable(record, owner, entry["size"]):
-        detail = "its file in the archive is gone, unfinished, in the trash or lost"
-        return Proof(faults=(Reason(code=Code.FILE_GONE, path=path, detail=detail),))
+        return Proof(faults=(file_gone(path),))
     if not (entry["sha256"] and entry["xxh64"]):
         detail = "the sender told no hashes of its bytes on the card"
         return Proof(faults=(Reason(code=Code.NOT_HASHED, path=path, detail=detail),))
@@ -61,6 +60,12 @@ def prove(core: Core, owner: str, entry: JSON) -> Generator[int, None, Proof]:
         else:
             faults.append(fault)
     return Proof(frozenset(domains), tuple(faults))
+
+
+def file_gone(path: str) -> Reason:
+    """Return the reason that an entry is whose file does not stay in the archive as it was brought."""
+    detail = "its file in the archive is gone, replaced, unfinished, temporary, in the trash or lost"
+    return Reason(code=Code.FILE_GONE, path=path, detail=detail)
 
 
 def _read(core: Core, copy: BlobCopy, parts: tuple[Part, ...], entry: JSON) -> Generator[int, None, Reason | None]:

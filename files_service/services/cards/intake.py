@@ -19,7 +19,8 @@ from files_service.domain.cards import (
 )
 from files_service.errors import Conflict, WrongStatus, bad_request
 from files_service.services.cards.card import find_card, note_sighting, require_card, set_session
-from files_service.services.cards.entries import add_entries, settled
+from files_service.services.cards.entries import add_entries, is_archived, settled, walk_entries
+from files_service.services.cards.known import is_held
 from files_service.services.cards.session import (
     Session,
     add_session,
@@ -37,17 +38,19 @@ from storage_adapters import JSON
 
 _MOST_FOLDERS = 1_000
 _RACES = 20
+_VERIFIED = (SessionState.SAFE, SessionState.COPIED_NOT_VERIFIED)
 
 
 def inserted(
     core: Core, actor: str | None, owner: str, card: Mapping[str, Any], host: str, listing: str | None
 ) -> JSON:
-    """Note that a card was inserted; a listing other than that of its verified session makes the session stale."""
+    """Note that a card was inserted; another listing, or a file that is gone, makes its verified session stale."""
     require_acts_for(owner, actor)
     before = find_card(core, owner, card["card_id"])
     session = find_session(core, before["session_id"]) if before is not None else None
     if session is not None and listing is not None:
-        session = change_session(core, session.session_id, lambda each: _with_listing(each, listing))
+        is_kept = session.state not in _VERIFIED or _is_kept(core, session)
+        session = change_session(core, session.session_id, lambda each: _with_listing(each, listing, is_kept=is_kept))
     noted = note_sighting(core, owner, card, host)
     return {"card": noted, "session": session.shown() if session is not None else None}
 
@@ -171,12 +174,19 @@ def _continued(core: Core, session: Session, given: Mapping[str, Any]) -> Sessio
     return settled(core, after) if after.state in CONTINUED else None
 
 
-def _with_listing(session: Session, listing: str) -> Session:
+def _is_kept(core: Core, session: Session) -> bool:
+    """Return True when the archive still has all files of a session, by their records."""
+    entries = walk_entries(core, session.session_id)
+    return all(is_held(core, session.owner, each) for each in entries if is_archived(each))
+
+
+def _with_listing(session: Session, listing: str, *, is_kept: bool) -> Session:
     """Return the session of a card that came back with a listing."""
-    if (session.relisting_sha256 or session.listing_sha256) == listing:
-        return session
-    if session.state in (SessionState.SAFE, SessionState.COPIED_NOT_VERIFIED):
+    is_same = (session.relisting_sha256 or session.listing_sha256) == listing
+    if session.state in _VERIFIED and not (is_same and is_kept):
         return replace(session, state=SessionState.STALE)
+    if is_same:
+        return session
     # A verdict to come compares the newest listing with the entries. The first one after the copying is the sender's.
     is_newer = session.state in (SessionState.UPLOADED, SessionState.VERIFYING) and session.relisting_sha256
     return replace(session, relisting_sha256=listing) if is_newer else session

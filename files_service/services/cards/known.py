@@ -56,15 +56,27 @@ def find_record(core: Core, file_id: str) -> FileRecord | None:
 
 
 def is_usable(record: FileRecord | None, owner: str, size: int) -> bool:
-    """Return True for a finished file of the owner with this size that is neither in the trash nor lost."""
+    """Return True for a finished file of the owner with this size that is to stay, and is not lost."""
     return (
         record is not None
         and record.owner == owner
         and record.status is FileStatus.PROCESSED
         and record.is_listed
+        and record.expires_at is None
         and sum(part.size for part in record.parts) == size
         and not any(is_lost(record, part) for part in record.parts)
     )
+
+
+def has_bytes(record: FileRecord, sha256: str | None) -> bool:
+    """Return False for a file of one part whose hash on record is another one: a version has taken its place."""
+    return sha256 is None or len(record.parts) != 1 or record.parts[0].sha256 in (sha256, None)
+
+
+def is_held(core: Core, owner: str, entry: JSON) -> bool:
+    """Return True when the file of an entry is still there with the bytes of the card, by its record alone."""
+    record = find_record(core, entry["file_id"] or "")
+    return record is not None and is_usable(record, owner, entry["size"]) and has_bytes(record, entry["sha256"])
 
 
 def is_being_processed(record: FileRecord | None) -> bool:

@@ -24,9 +24,9 @@ from files_service.domain.verdict import (
     reason_of_entry,
 )
 from files_service.services.accounts import documents
-from files_service.services.cards.copies import Proof, prove
+from files_service.services.cards.copies import Proof, file_gone, prove
 from files_service.services.cards.entries import is_archived, settled, walk_entries
-from files_service.services.cards.known import find_record, is_being_processed
+from files_service.services.cards.known import find_record, is_being_processed, is_held
 from files_service.services.cards.session import Session, change_session, find_session, require_session
 from storage_adapters import JSON, Document
 
@@ -156,6 +156,9 @@ def give_verdict(core: Core, work: Verification) -> Session | None:
     if session.open_adds:
         return None
     found = _survey(core, session)
+    if not work.faults:
+        # Days may have passed since the first file was read.
+        work = _without_gone(core, work)
 
     def decide(before: Session) -> Session:
         if before.state is not SessionState.VERIFYING or before.edition != work.edition:
@@ -166,6 +169,14 @@ def give_verdict(core: Core, work: Verification) -> Session | None:
     given = change_session(core, work.session_id, decide)
     drop_work(core, work)
     return given
+
+
+def _without_gone(core: Core, work: Verification) -> Verification:
+    """Return the work with a fault for each file that went, or was replaced, after it was read."""
+    for entry in walk_entries(core, work.session_id):
+        if is_archived(entry) and not is_held(core, work.owner, entry):
+            work = work.with_proof(entry, Proof(faults=(file_gone(entry["path"]),)))
+    return work
 
 
 @dataclass(slots=True)

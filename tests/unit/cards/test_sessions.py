@@ -262,6 +262,17 @@ def test_a_file_of_another_owner_is_never_known(core: Core) -> None:
     assert call(core, "files.known", owner=OWNER, files=[asked]) == {"files": [None]}
 
 
+@pytest.mark.parametrize("leave", ["files.trash", "files.remove"])
+def test_a_verdict_is_stale_when_the_card_comes_back_and_a_file_has_left_the_archive(core: Core, leave: str) -> None:
+    entries = [brought(core, "DCIM/A.MP4"), brought(core, "DCIM/B.MP4")]
+    session_id = copied(core, entries)["session_id"]
+    told = {"owner": OWNER, "card": {"card_id": CARD}, "listing_sha256": listing_of(entries)}
+    assert verified(core, session_id)["state"] == "copied_not_verified"
+    assert call(core, "cards.inserted", **told)["session"]["state"] == "copied_not_verified"
+    call(core, leave, file_id=entries[1]["file_id"])
+    assert call(core, "cards.inserted", **told)["session"]["state"] == "stale"
+
+
 def test_an_insertion_with_any_change_makes_a_verdict_stale(core: Core, tmp_path: Path) -> None:
     entries = [brought(core, "DCIM/A.MP4")]
     session = copied(core, entries)

@@ -17,7 +17,7 @@ from storage_adapters import JSON, BlobStore, SupportsListing
 from storage_adapters.blobs.memory import MemoryBlobStore
 from storage_adapters.blobs.mirrored import mirrored
 from tests.clocks import Clock
-from tests.cores import call, memory_core, sqlite_core, uploaded_file
+from tests.cores import call, memory_core, processed_file, sqlite_core, uploaded_file
 from tests.unit.cards.scenes import (
     CARD,
     OWNER,
@@ -100,6 +100,17 @@ def test_known_files_rest_on_bytes_that_are_read_again(core: Core) -> None:
     call(core, "files.remove", file_id=entries[1]["file_id"])
     session = verified(core, session["session_id"])
     assert verdict_of(session) == ("not_safe", [("file_gone", "DCIM/B.MP4")])
+
+
+def test_a_file_that_is_deleted_by_itself_is_not_in_the_archive(core: Core) -> None:
+    core, _ = in_two_places(core)
+    content = bytes_of("DCIM/A.MP4")
+    record = processed_file(core, content, owner=OWNER, temporary=True, ttl_seconds=3_600)
+    entry = entry_of("DCIM/A.MP4", content, record["file_id"])
+    session = verified(core, copied(core, [entry])["session_id"])
+    assert verdict_of(session) == ("not_safe", [("file_gone", "DCIM/A.MP4")])
+    asked = {name: entry[name] for name in ("path", "size", "fast_key")}
+    assert call(core, "files.known", owner=OWNER, files=[asked]) == {"files": [None]}
 
 
 def test_a_file_that_is_still_being_processed_is_waited_for(core: Core) -> None:
@@ -199,6 +210,22 @@ def test_a_worker_that_is_killed_leaves_its_place(core: Core, monkeypatch: pytes
     session = worked(core, session_id)
     assert session["state"] == "copied_not_verified"
     assert len(read) == 8 - done
+
+
+def test_a_file_that_goes_after_it_was_read_speaks_against_formatting(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core, clock = slow(in_two_places(core)[0], monkeypatch)
+    entries = [brought(core, f"DCIM/{number}.MP4") for number in range(4)]
+    session_id = copied(core, entries)["session_id"]
+    call(core, "cards.verify", session_id=session_id)
+    verifier = CardVerifier(core, holder="one")
+    while call(core, "cards.session", session_id=session_id)["verification"]["files_done"] < 1:
+        verifier.step()
+        clock.pass_seconds(SAVE_MS / 1_000)
+    verifier.give_up()
+    call(core, "files.trash", file_id=entries[0]["file_id"])
+    assert verdict_of(worked(core, session_id)) == ("not_safe", [("file_gone", "DCIM/0.MP4")])
 
 
 def test_the_rate_is_bounded(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
