@@ -24,7 +24,7 @@ from files_service.ingest.listing import listing_sha256, plan
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import CardReader, Changed, Missing, Unreadable
-from files_service.ingest.relisting import relisted
+from files_service.ingest.relisting import list_again, relisted, require_same
 from files_service.ingest.second_read import SecondRead, hash_file, read_again
 from files_service.ingest.service import Remote, Unreachable
 from files_service.ingest.sessions import CardSession
@@ -66,6 +66,7 @@ class Copying:
     async def run(self) -> Outcome:
         """Take the card through all stages. Raises DeviceGone."""
         listed = await in_thread(None, plan, self.card)
+        await in_thread(None, require_same, self.card)
         self.options.progress.planned(self.card, files=len(listed.files), size=listed.size, clips=listed.clips)
         try:
             owner = await self.patience.until_done(self.remote.owner)
@@ -89,6 +90,11 @@ class Copying:
             await self._require_room(self.session, new)
             await self._send(new, keys)
         return await self._close(listed)
+
+    def forget(self) -> None:
+        """Forget what became of files: some of them may be those of another card."""
+        if self.session is not None:
+            self.journal.forget_entries()
 
     async def say_interrupted(self) -> None:
         """Tell the service that the card is gone, if it answers soon."""
@@ -262,7 +268,7 @@ class Copying:
         """Read the card again, list it again, and have the session judged."""
         assert self.session is not None
         second = await self._read_again(listed) if self.options.verify == "card" else None
-        fresh = await in_thread(None, plan, self.card)
+        fresh = await in_thread(None, list_again, self.card)
         await self._note_differing(fresh)
         excluded = {path for path, each in self.entries.items() if each.state is FileState.EXCLUDED}
         await self.session.note(

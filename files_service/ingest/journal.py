@@ -135,6 +135,11 @@ class Journal:
         with self._database.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def forget_entries(self) -> None:
+        """Forget what became of files. Uploads stay noted, so that what they brought is found or removed."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM entries WHERE request_id = ?", (self.request_id,))
+
     def entries(self, *, untold: bool = False, limit: int = -1) -> list[Entry]:
         """Return what became of files; only what the service is still to be told with ``untold``."""
         rows = self._database.rows(

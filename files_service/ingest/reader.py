@@ -34,6 +34,13 @@ class DeviceGone(Exception):
     """A card that was pulled."""
 
 
+class Exchanged(DeviceGone):
+    """Another card in the place of the one that is read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"another card is at {root}")
+
+
 class Missing(Exception):
     """A file that is no longer on the card."""
 
@@ -88,7 +95,10 @@ class CardReader:
         try:
             descriptor = _open(self.root / path)
             try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found = os.fstat(descriptor)
+                if found.st_dev != self._device:
+                    raise Exchanged(self.root)
+                if not stat.S_ISREG(found.st_mode):
                     raise Unreadable("not a file")
                 yield OpenFile(self, descriptor)
             finally:

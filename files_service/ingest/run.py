@@ -15,7 +15,7 @@ from files_service.ingest.copying import Copying
 from files_service.ingest.database import Database
 from files_service.ingest.faults import Patience
 from files_service.ingest.options import Ending, Options, Outcome
-from files_service.ingest.reader import CardReader, DeviceGone
+from files_service.ingest.reader import CardReader, DeviceGone, Exchanged
 from files_service.ingest.service import Service
 from files_service.ingest.transfer import FILES_READ
 from files_service.ingest.transports.opening import open_transport
@@ -60,6 +60,8 @@ async def _run(card: Card, options: Options, service: Service) -> Outcome:
         try:
             return await _until_stopped(copying.run(), options.stop)
         except (DeviceGone, _Stopped) as error:
+            if isinstance(error, Exchanged):
+                copying.forget()
             with suppress(Exception):
                 async with asyncio.timeout(_LAST_WORDS_SECONDS):
                     await copying.say_interrupted()

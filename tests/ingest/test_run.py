@@ -8,6 +8,7 @@ import random
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -285,14 +286,18 @@ def test_a_pulled_card_is_continued_when_it_is_back(served: Served, tmp_path: Pa
     assert received_bytes(served) - before <= size + 2 * 16 * KIB * KIB
 
 
-def test_a_card_that_is_gone_at_the_end_is_interrupted(served: Served, tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["before the second reading", "after it"])
+def test_a_card_that_is_gone_at_the_end_is_interrupted(served: Served, tmp_path: Path, when: str) -> None:
     fill(tmp_path / "card", footage(count=1))
 
     class Pulling(Told):
-        """Pulls the card before the second reading."""
+        """Pulls the card."""
+
+        done = 0
 
         def reread(self, count: int, size: int) -> None:
-            if (tmp_path / "card").exists():
+            self.done += count
+            if self.done == (size if when == "after it" else 0):
                 (tmp_path / "card").rename(tmp_path / "pocket")
 
     assert bring(served, tmp_path / "card", tmp_path / "state", progress=Pulling()).ending is Ending.INTERRUPTED
@@ -302,6 +307,32 @@ def test_a_card_that_is_gone_at_the_end_is_interrupted(served: Served, tmp_path:
     assert (outcome.ending, outcome.sent_bytes) == (Ending.COMPLETE, 0)
     sizes = [len(content) for content in footage(count=1).values()]
     assert told.sorting == Sorting(new=Tally(), known=Tally(), brought=Tally(len(sizes), sum(sizes)))
+
+
+@pytest.mark.parametrize("verify", ["card", "copies"])
+def test_another_card_in_the_place_of_the_first_one_is_not_taken_for_it(
+    served: Served, tmp_path: Path, verify: str
+) -> None:
+    card, pocket, other = tmp_path / "card", tmp_path / "pocket", tmp_path / "other"
+    files, others = ({**footage(seed, count=2), "MISC/empty.dat": bytes([seed])} for seed in (1, 2))
+    fill(card, files)
+    # Also of the same sizes and times.
+    fill(other, others)
+
+    class Exchanging(Told):
+        """Exchanges the card for one with the same names when it has been listed."""
+
+        def planned(self, *_: Any, **__: Any) -> None:
+            card.rename(pocket)
+            other.rename(card)
+
+    outcome = bring(served, card, tmp_path / "state", progress=Exchanging(), verify=verify)
+    assert (outcome.ending, outcome.reason) == (Ending.INTERRUPTED, f"another card is at {card}")
+    card.rename(other)
+    pocket.rename(card)
+    outcome = bring(served, card, tmp_path / "state", verify=verify)
+    assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
 
 
 def test_an_ignored_card_is_refused(served: Served, tmp_path: Path) -> None:
