@@ -101,7 +101,7 @@ class Copying:
         if self.session is not None:
             await self.session.note_once("interrupted")
 
-    def outcome(self, ending: Ending, *, reason: str = "", session: JSON | None = None) -> Outcome:
+    def outcome(self, ending: Ending, reason: str = "", *, session: JSON | None = None) -> Outcome:
         """Return the outcome so far."""
         states = [each.state for each in self.entries.values()]
         return Outcome(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing, suppress
 from typing import Any
 
+from files_service.errors import Conflict, FilesError, Gone, NotFound, WrongStatus
 from files_service.ingest.alone import alone
 from files_service.ingest.card import Card
 from files_service.ingest.copying import Copying
@@ -16,7 +17,7 @@ from files_service.ingest.database import Database
 from files_service.ingest.faults import Patience
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.reader import CardReader, DeviceGone, Exchanged
-from files_service.ingest.service import Service
+from files_service.ingest.service import Service, Unreachable
 from files_service.ingest.transfer import FILES_READ
 from files_service.ingest.transports.opening import open_transport
 
@@ -59,13 +60,21 @@ async def _run(card: Card, options: Options, service: Service) -> Outcome:
         copying = Copying(card, options, reader, remote, patience, transport, database, pool)
         try:
             return await _until_stopped(copying.run(), options.stop)
-        except (DeviceGone, _Stopped) as error:
+        except (DeviceGone, _Stopped, Unreachable, FilesError) as error:
             if isinstance(error, Exchanged):
                 copying.forget()
             with suppress(Exception):
                 async with asyncio.timeout(_LAST_WORDS_SECONDS):
                     await copying.say_interrupted()
-            return copying.outcome(Ending.INTERRUPTED, reason=str(error))
+            return copying.outcome(*_end_by(error))
+
+
+def _end_by(error: Exception) -> tuple[Ending, str]:
+    """Return how an error ends a run, and the reason; the next run begins a session that is gone anew."""
+    if not isinstance(error, FilesError):
+        return Ending.INTERRUPTED, str(error)
+    is_gone = isinstance(error, NotFound | Gone | Conflict | WrongStatus)
+    return Ending.INTERRUPTED if is_gone else Ending.REFUSED, f"{error.code}: {error}"
 
 
 async def _until_stopped(work: Coroutine[Any, Any, Outcome], stop: threading.Event) -> Outcome:

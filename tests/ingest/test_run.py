@@ -7,6 +7,7 @@ import os
 import random
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from files_service.domain.cards import Tally
 from files_service.ingest.options import Ending
 from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import BLOCK_BYTES
+from files_service.services.cards.erasure import erase_cards
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving
 from tests.ingest.bringing import (
     CHUNK,
     KIB,
+    OWNER,
     Reading,
     Told,
     assert_identical,
@@ -307,6 +310,36 @@ def test_a_card_that_is_gone_at_the_end_is_interrupted(served: Served, tmp_path:
     assert (outcome.ending, outcome.sent_bytes) == (Ending.COMPLETE, 0)
     sizes = [len(content) for content in footage(count=1).values()]
     assert told.sorting == Sorting(new=Tally(), known=Tally(), brought=Tally(len(sizes), sum(sizes)))
+
+
+class Acting(Told):
+    """Does something when the card has been sorted."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+
+    def sorted(self, found: Sorting) -> None:
+        self._act()
+
+
+def test_a_session_that_is_erased_meanwhile_is_begun_anew_by_the_next_run(served: Served, tmp_path: Path) -> None:
+    files = footage(count=2)
+    fill(tmp_path / "card", files)
+    erasing = Acting(lambda: [*iter(lambda: erase_cards(served.core, OWNER, 100), 0)])
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", progress=erasing)
+    assert (outcome.ending, outcome.reason) == (Ending.INTERRUPTED, "not_found: there is no such session")
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert (outcome.ending, len(entries(served, outcome))) == (Ending.COMPLETE, len(files))
+
+
+def test_a_card_with_more_files_than_a_session_holds_is_refused(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("files_service.services.cards.entries.MAX_ENTRIES", 2)
+    fill(tmp_path / "card", footage(count=2))
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert (outcome.ending, outcome.reason) == (Ending.REFUSED, "too_large: the session has too many files")
 
 
 @pytest.mark.parametrize("verify", ["card", "copies"])
