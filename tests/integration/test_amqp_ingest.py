@@ -12,6 +12,7 @@ from typing import Any
 
 import amqp
 import pytest
+from amqp.basic_message import Message
 
 from files_service.cli.queue_checks import check_queue
 from files_service.core import Core
@@ -218,6 +219,19 @@ def test_a_wrong_message_is_a_dead_letter_with_a_reason(
     assert [each["code"] for each in answers if each["op"] == "error"] == ([] if "reply_to" in changed else [code])
     assert uploads_of(core).ranges(address["upload_id"]) == [(CHUNK, 2 * CHUNK)]
     assert sender.waiting(DEAD_QUEUE) == 0
+
+
+@pytest.mark.parametrize("properties", [{"timestamp": 2**62}, {"correlation_id": "\udcff"}], ids=["a time", "a text"])
+def test_properties_that_nobody_can_read_make_a_dead_letter(
+    core: Core, sender: Sender, properties: dict[str, Any]
+) -> None:
+    address = declared(core, CONTENT)
+    for _ in range(3):
+        message = Message(b"x", **{"message_id": "a", "type": "chunk", "application_headers": {"v": 1}, **properties})
+        sender.channel.basic_publish(message, exchange=address["exchange"], routing_key=address["routing_key"])
+    assert [(each["reason"], each["body_bytes"]) for each in sender.dead(3)] == [("bad_request", 1)] * 3
+    sender.chunk(address, 0, piece(0))
+    assert sender.hear(1)[0]["op"] == "ack"
 
 
 def test_bytes_beyond_the_upload_or_longer_than_a_chunk_are_refused(core: Core, sender: Sender) -> None:

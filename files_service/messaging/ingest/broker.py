@@ -9,6 +9,8 @@ from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
 
 from files_service.messaging.address import CONNECT_SECONDS
 
@@ -16,6 +18,23 @@ CLOSE_SECONDS = 2.0
 # What is read ahead of a connection. With less than some frames of 128 KiB, reading stops and begins at each of them.
 READ_BYTES = 1024 * 1024
 _USER = re.compile(r"//[^/\s@]*@")
+
+
+_read_header = ContentHeader.unmarshal
+
+
+def _read_any_header(self: ContentHeader, data: bytes) -> None:
+    """Read the properties of a message; one with properties that cannot be read has none.
+
+    The library takes such a message for a fault of the connection: it would end that of each worker, again and again.
+    """
+    try:
+        _read_header(self, data)
+    except Exception:  # noqa: BLE001 - whatever a sender wrote there
+        self.properties = Basic.Properties()
+
+
+ContentHeader.unmarshal = _read_any_header  # type: ignore[method-assign]
 
 
 class _Connection(aio_pika.Connection):
