@@ -20,6 +20,8 @@ from files_service.ingest.threads import in_thread
 
 _AT_ONCE = 4
 _HAS_BYTES = frozenset(("uploaded", "processing", "processed"))
+# Fields of a record of a file whose bytes are lost, or will be deleted.
+_NOT_TO_STAY = ("trashed_at", "expires_at", "lost_parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class KnownFiles:
             record = await self.patience.until_done(lambda: self.remote.call("files.info", file_id=found.file_id))
         except NotFound:
             return False
-        is_there = record["status"] in _HAS_BYTES and record.get("trashed_at") is None
+        is_there = record["status"] in _HAS_BYTES and not any(record.get(each) for each in _NOT_TO_STAY)
         return is_there and record["size"] == size and record["parts"][0]["sha256"] in (found.sha256, None)
 
 

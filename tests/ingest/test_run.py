@@ -18,6 +18,7 @@ from files_service.ingest.options import Ending
 from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import BLOCK_BYTES
 from files_service.services.cards.erasure import erase_cards
+from files_service.services.content import chunk_slices
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving
 from tests.ingest.bringing import (
@@ -35,6 +36,7 @@ from tests.ingest.bringing import (
 )
 from tests.ingest.cards import fill, fingerprint, inserted
 from tests.ingest.untouched import watched
+from tests.unit.cards.scenes import worked
 
 QUARTER_HOUR = 15 * 60
 
@@ -153,6 +155,29 @@ def test_an_identical_card_is_known_by_the_ends_of_its_files(
     assert {each["status"] for each in entries(served, outcome).values()} == {"known"}
     assert outcome.session is not None
     assert outcome.session["second_read"]["full"] is False
+
+
+@pytest.mark.parametrize("machine", ["same", "other"])
+def test_a_file_whose_copy_is_damaged_is_sent_again_by_the_next_run(
+    served: Served, tmp_path: Path, machine: str
+) -> None:
+    files = footage()
+    fill(tmp_path / "card", files)
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    process_all(served, outcome)
+    assert outcome.session is not None
+    victim = "DCIM/100GOPRO/GX010002.MP4"
+    file_id = entries(served, outcome)[victim]["file_id"]
+    [part] = served.core.metadata.get(file_id).parts
+    key = next(key for key, _, _ in chunk_slices(served.core, part, 0, part.size))
+    served.core.blobs.delete(key)
+    session = worked(served.core, outcome.session["session_id"])
+    assert [(each["code"], each["path"]) for each in session["verdict"]["reasons"]] == [("copy_damaged", victim)]
+    outcome = bring(served, tmp_path / "card", tmp_path / ("state" if machine == "same" else "other"))
+    process_all(served, outcome)
+    assert (outcome.uploaded, outcome.known) == (1, len(files) - 1)
+    assert outcome.session is not None
+    assert worked(served.core, outcome.session["session_id"])["state"] == "copied_not_verified"
 
 
 @pytest.mark.parametrize("minutes", [7, 15])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import xxhash
@@ -13,6 +14,8 @@ from files_service.domain.chunking import chunk_key_beside, manifest_of
 from files_service.domain.verdict import Code, Reason
 from files_service.services.cards.known import find_record, is_usable
 from files_service.services.content import chunks_of
+from files_service.services.scrub.examination import Loss, examine
+from files_service.services.scrub.marks import mark_lost
 from files_service.services.scrub.reading import is_gone
 from storage_adapters import (
     JSON,
@@ -60,6 +63,24 @@ def prove(core: Core, owner: str, entry: JSON) -> Generator[int, None, Proof]:
         else:
             faults.append(fault)
     return Proof(frozenset(domains), tuple(faults))
+
+
+def note_lost(core: Core, entry: JSON) -> Iterator[int]:
+    """Mend the copies of a file that was found damaged, or mark its lost parts; yield the length of each piece.
+
+    A file that is marked is not known any more: the next run with the card sends it again.
+    """
+    record = find_record(core, entry["file_id"] or "")
+    if record is None:
+        return
+    for part in record.parts:
+        # What cannot be told now is left to the scrub.
+        with suppress(KeyUnavailable, StorageUnavailable):
+            for step in examine(core, part) if part.bucket == core.blobs.bucket else ():
+                if isinstance(step, Loss):
+                    mark_lost(core, record, part, step)
+                elif isinstance(step, int):
+                    yield step
 
 
 def file_gone(path: str) -> Reason:

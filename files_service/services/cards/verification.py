@@ -24,7 +24,7 @@ from files_service.domain.verdict import (
     reason_of_entry,
 )
 from files_service.services.accounts import documents
-from files_service.services.cards.copies import Proof, file_gone, prove
+from files_service.services.cards.copies import Proof, file_gone, note_lost, prove
 from files_service.services.cards.entries import is_archived, settled, walk_entries
 from files_service.services.cards.known import find_record, is_being_processed, is_held
 from files_service.services.cards.session import Session, change_session, find_session, require_session
@@ -37,6 +37,7 @@ FILE_COST = 64 * 1024
 WAIT_COST = 256 * 1024 * 1024
 # A call that begins a verification takes less time between its two writes.
 BEGIN_MS = 60_000
+DAMAGE = (Code.COPY_DAMAGED, Code.HASH_DIFFERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,8 @@ class Rereading:
                 while is_being_processed(find_record(self._core, entry["file_id"] or "")):
                     yield WAIT_COST
                 proof = yield from prove(self._core, self.work.owner, entry)
+                if any(each.code in DAMAGE for each in proof.faults):
+                    yield from note_lost(self._core, entry)
                 self.work = self.work.with_proof(entry, proof)
             else:
                 self.work = replace(self.work, after=entry["path"])

@@ -139,6 +139,9 @@ def test_a_damaged_copy_is_named(disk_core: Core, damage: Callable[[Path], objec
     assert (state, [path for _, path in reasons]) == ("not_safe", ["DCIM/B.MP4"])
     assert reasons[0][0] in ("copy_damaged", "hash_differs")
     assert session["verdict"]["text"].startswith("DO NOT FORMAT: DCIM/B.MP4: its copy in local ")
+    # The next run with the card sends it again.
+    asked = [{name: each[name] for name in ("path", "size", "fast_key")} for each in entries]
+    assert [each is None for each in call(disk_core, "files.known", owner=OWNER, files=asked)["files"]] == [False, True]
 
 
 def test_entries_that_change_meanwhile_void_the_work(core: Core) -> None:
