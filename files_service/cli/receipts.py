@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from files_service.cli.manifests import Hashed, newest_manifest
 from files_service.cli.session import Failed
 from files_service.domain.mhl import FOLDER
 from files_service.domain.sizes import number_of
+from files_service.ingest.junk import is_junk
 from files_service.runtime.terminal import echo, printable
 from files_service.services.receipts import MAX_BYTES, BadReceipt, fingerprint, verified
 
@@ -62,14 +64,15 @@ def _show(receipt: dict[str, Any]) -> None:
 
 def _compare(receipt: dict[str, Any], tree: Path) -> None:
     """Hash the files of a folder. Raises Failed when they are not those of the receipt."""
-    digest, found = hashlib.sha256(), {}
+    sums, found = dict[str, str](), dict[str, Hashed]()
     for path in _paths(tree):
-        sha256, hashed = _hash(tree / path)
-        digest.update(f"{path}\0{hashed.size}\0{sha256}\n".encode())
-        found[path] = hashed
-    if digest.hexdigest() == receipt.get("files_sha256"):
-        echo(f"{number_of(len(found), 'file')} as in the receipt")
-        return
+        sums[path], found[path] = _hash(tree / path)
+    # Systems leave files in a folder that is looked at, which no receipt has.
+    wanted = {path: hashed for path, hashed in found.items() if not any(map(is_junk, path.split("/")))}
+    for files in (found, wanted):
+        if _sealed(files, sums) == receipt.get("files_sha256"):
+            echo(f"{number_of(len(files), 'file')} as in the receipt")
+            return
     advice = _name_differing(tree, found)
     told = f"{receipt.get('files')} and {receipt.get('bytes')}"
     has = f"{number_of(len(found), 'file')} and {number_of(sum(each.size for each in found.values()), 'byte')}"
@@ -79,14 +82,24 @@ def _compare(receipt: dict[str, Any], tree: Path) -> None:
     )
 
 
+def _sealed(files: Mapping[str, Hashed], sums: Mapping[str, str]) -> str:
+    digest = hashlib.sha256()
+    for path, hashed in files.items():
+        digest.update(os.fsencode(f"{path}\0{hashed.size}\0{sums[path]}\n"))
+    return digest.hexdigest()
+
+
 def _hash(file: Path) -> tuple[str, Hashed]:
     """Return the SHA-256 of a file, and what a manifest says of it."""
     sha256, xxh64, size = hashlib.sha256(), xxhash.xxh64(), 0
-    with file.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            sha256.update(piece)
-            xxh64.update(piece)
-            size += len(piece)
+    try:
+        with file.open("rb") as opened:
+            while piece := opened.read(_PIECE):
+                sha256.update(piece)
+                xxh64.update(piece)
+                size += len(piece)
+    except OSError as error:
+        raise Failed(f"{file} cannot be read: {error.strerror}") from error
     return sha256.hexdigest(), Hashed(size, xxh64.hexdigest())
 
 
@@ -108,4 +121,4 @@ def _name_differing(tree: Path, found: Mapping[str, Hashed]) -> str:
 def _paths(tree: Path) -> list[str]:
     """Return the paths of all files but manifests, in the order of their bytes."""
     found = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
-    return sorted((path.as_posix() for path in found if path.parts[0] != FOLDER), key=str.encode)
+    return sorted((path.as_posix() for path in found if path.parts[0] != FOLDER), key=os.fsencode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_a_receipt_seals_the_verdict_and_all_files(core: Core, session_id: str, 
     path.write_text(json.dumps(signed), encoding="utf-8")
     tree = tree_of(tmp_path / "tree")
     assert run({}, "verify-receipt", path, "--key", key, "--tree", tree).exit_code == 0
+    # Looked at by a file manager.
+    (tree / ".DS_Store").write_bytes(b"Bud1")
+    assert "3 files as in the receipt" in run({}, "verify-receipt", path, "--tree", tree).stdout
+    strange = tree / os.fsdecode(b"\xff.MP4")
+    strange.write_bytes(b"")
+    differs = run({}, "verify-receipt", path, "--tree", tree)
+    assert (differs.exit_code, "it has 5 files" in differs.output) == (1, True)
+    strange.unlink()
     (tree / PATHS[0]).write_bytes(b"?" * 300)
     assert run({}, "verify-receipt", path, "--key", key, "--tree", tree).exit_code == 1
 
