@@ -51,6 +51,7 @@ class Code(StrEnum):
     LISTING_DIFFERS = "listing_differs"
     NOT_READ_TWICE = "not_read_twice"
     ONE_COPY = "one_copy"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,14 @@ def judge(facts: Facts) -> Verdict:
     else:
         state, text = SessionState.SAFE, f"SAFE TO FORMAT: {_summary(facts)}"
     return Verdict(state=state, text=text, copies=facts.copies, verified_at=facts.reread_at, reasons=reasons, more=more)
+
+
+def voided(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the wire form of a verdict that holds no more; its time and copies stay."""
+    detail = "since its verdict the card came back with other files, or a file has left the archive"
+    reason = Reason(code=Code.STALE, detail=detail)
+    anew = {"state": SessionState.STALE.value, "text": _text_of_reasons((reason,), 0)}
+    return {**verdict, **anew, "reasons": [reason.shown()], "more_reasons": 0}
 
 
 def _against(facts: Facts) -> Iterator[Reason]:

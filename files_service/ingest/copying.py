@@ -280,7 +280,7 @@ class Copying:
         session = await self.session.verdict(self.options.verdict_seconds)
         await in_thread(None, self.journal.end)
         complete = all(each.state.is_safe for each in self.entries.values())
-        judged = session.get("state") != "not_safe"
+        judged = session.get("state") not in ("not_safe", "stale")
         return self.outcome(Ending.COMPLETE if complete and judged else Ending.PARTLY_FAILED, session=session)
 
     async def _note_differing(self, fresh: Plan) -> None:

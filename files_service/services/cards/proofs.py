@@ -38,7 +38,7 @@ def receipt(core: Core, actor: str | None, session_id: str) -> JSON:
     shown = session.shown()
     content = {name: shown[name] for name in _SHOWN} | {
         "state": session.state.value,
-        "verdict": session.verdict,
+        "verdict": session.current_verdict,
         "files": count,
         "bytes": size,
         "files_sha256": digest.hexdigest(),

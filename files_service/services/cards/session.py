@@ -24,6 +24,7 @@ from files_service.domain.cards import (
     summed,
 )
 from files_service.domain.uploads import owner_segment
+from files_service.domain.verdict import voided
 from files_service.errors import NotFound, WrongStatus
 from files_service.services.accounts import documents
 from storage_adapters import JSON, Document, DocumentQuery, NameTaken
@@ -70,11 +71,17 @@ class Session:
         """The entries whose file is in the archive."""
         return summed(self.counts, ARCHIVED)
 
+    @property
+    def current_verdict(self) -> JSON | None:
+        """The verdict as it holds now: what a session was found to be does not hold for a card that has changed."""
+        return voided(self.verdict) if self.verdict and self.state is SessionState.STALE else self.verdict
+
     def shown(self) -> JSON:
         """Return what the owner sees."""
         archived = self.archived
         return {
             **{name: getattr(self, name) for name in _PLAIN if name != "edition"},
+            "verdict": self.current_verdict,
             "session_id": self.session_id,
             "state": self.state.value,
             "verify": self.verify.value,

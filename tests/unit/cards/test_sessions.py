@@ -284,6 +284,11 @@ def test_an_insertion_with_any_change_makes_a_verdict_stale(core: Core, tmp_path
     assert untold["session"]["state"] == "copied_not_verified"
     other = call(core, "cards.inserted", owner=OWNER, card=card, listing_sha256="0" * 64)
     assert other["session"]["state"] == "stale"
+    # Nobody reads of it that the card may be formatted.
+    shown = call(core, "cards.session", session_id=session["session_id"])["verdict"]
+    receipt = call(core, "cards.receipt", session_id=session["session_id"])["receipt"]
+    assert shown == receipt["verdict"]
+    assert (shown["state"], shown["text"][:15]) == ("stale", "DO NOT FORMAT: ")
     assert isinstance(refusal(core, "cards.verify", session_id=session["session_id"]), WrongStatus)
     late = [missing("late")]
     assert isinstance(refusal(core, "cards.add", session_id=session["session_id"], files=late), WrongStatus)
