@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from files_service.core import Core
@@ -22,10 +23,12 @@ from storage_adapters import (
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
+    SupportsMigrations,
 )
 
 KNOWN = "card_known"
 KEPT_MS = 3 * 365 * 86_400_000
+_PAGE = 500
 _KEPT = ("file_id", "mtime_at", "sha256", "xxh64")
 
 
@@ -73,10 +76,19 @@ def has_bytes(record: FileRecord, sha256: str | None) -> bool:
     return sha256 is None or len(record.parts) != 1 or record.parts[0].sha256 in (sha256, None)
 
 
-def is_held(core: Core, owner: str, entry: JSON) -> bool:
-    """Return True when the file of an entry is still there with the bytes of the card, by its record alone."""
-    record = find_record(core, entry["file_id"] or "")
-    return record is not None and is_usable(record, owner, entry["size"]) and has_bytes(record, entry["sha256"])
+def not_held(core: Core, owner: str, entries: Iterable[JSON]) -> Iterator[JSON]:
+    """Yield the entries whose file is not there with the bytes of the card any more, by its record alone."""
+    remaining = iter(entries)
+    while page := list(islice(remaining, _PAGE)):
+        for entry, record in zip(page, _records(core, [each["file_id"] or "" for each in page]), strict=True):
+            if record is None or not is_usable(record, owner, entry["size"]) or not has_bytes(record, entry["sha256"]):
+                yield entry
+
+
+def _records(core: Core, file_ids: Sequence[str]) -> list[FileRecord | None]:
+    if not isinstance(core.metadata, SupportsMigrations):
+        return [find_record(core, each) for each in file_ids]
+    return [each if isinstance(each, FileRecord) else None for each in core.metadata.stored(file_ids)]
 
 
 def is_being_processed(record: FileRecord | None) -> bool:

@@ -26,7 +26,7 @@ from files_service.domain.verdict import (
 from files_service.services.accounts import documents
 from files_service.services.cards.copies import Proof, file_gone, note_lost, prove
 from files_service.services.cards.entries import is_archived, settled, walk_entries
-from files_service.services.cards.known import find_record, is_being_processed, is_held
+from files_service.services.cards.known import find_record, is_being_processed, not_held
 from files_service.services.cards.session import Session, change_session, find_session, require_session
 from storage_adapters import JSON, Document
 
@@ -176,9 +176,9 @@ def give_verdict(core: Core, work: Verification) -> Session | None:
 
 def _without_gone(core: Core, work: Verification) -> Verification:
     """Return the work with a fault for each file that went, or was replaced, after it was read."""
-    for entry in walk_entries(core, work.session_id):
-        if is_archived(entry) and not is_held(core, work.owner, entry):
-            work = work.with_proof(entry, Proof(faults=(file_gone(entry["path"]),)))
+    archived = filter(is_archived, walk_entries(core, work.session_id))
+    for entry in not_held(core, work.owner, archived):
+        work = work.with_proof(entry, Proof(faults=(file_gone(entry["path"]),)))
     return work
 
 
