@@ -71,6 +71,14 @@ def test_a_session_shows_its_verdict_and_its_files(gateway: Served, session_id: 
     assert "\u202e".encode() not in page.body
 
 
+def test_only_a_session_that_has_brought_a_file_has_a_folder(tmp_path: Path) -> None:
+    with serving(memory_core(tmp_path)) as served:
+        known = copied(served.core, [brought(served.core, "DCIM/A.MP4", status="known")])["session_id"]
+        assert b"in the folder" not in show(served, f"/cards/{known}").body
+        call(served.core, "cards.add", session_id=known, files=[brought(served.core, "DCIM/B.MP4")])
+        assert b"in the folder" in show(served, f"/cards/{known}").body
+
+
 def test_the_files_of_a_clip_are_together(tmp_path: Path) -> None:
     paths = ("DCIM/100GOPRO/GX020124.MP4", "DCIM/100GOPRO/GX010124.MP4", "DCIM/100GOPRO/GL010124.LRV", "DCIM/A.JPG")
     entries = [{"path": path, "size": 1, "mtime_at": 1, "status": "unreadable"} for path in paths]
