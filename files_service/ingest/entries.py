@@ -16,6 +16,9 @@ from storage_adapters import JSON
 MOST_RANGES = 100
 MOST_PATH = 250
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
+# Backslashes of a name that could be ours.
+_LIKE_OURS = re.compile(r"\\([\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4})")
 
 
 class FileState(StrEnum):
@@ -84,5 +87,7 @@ def junk_entry(root: Path, path: str) -> Entry:
 
 def wire_path(path: str) -> str:
     r"""Return a path as one line of text: other bytes become ``\xff``, so that two paths never become one."""
+    if "\\" in path and (_NO_TEXT.search(path) or _LIKE_OURS.search(path)):
+        path = path.replace("\\", "\\\\")
     text = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return _NO_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -20,6 +20,7 @@ from files_service.ingest.reader import BLOCK_BYTES
 from files_service.services.cards.erasure import erase_cards
 from files_service.services.content import chunk_slices
 from tests.cores import memory_core
+from tests.gateway.owners import processed_bytes
 from tests.gateway.serving import Served, serving
 from tests.ingest.bringing import (
     CHUNK,
@@ -155,6 +156,18 @@ def test_an_identical_card_is_known_by_the_ends_of_its_files(
     assert {each["status"] for each in entries(served, outcome).values()} == {"known"}
     assert outcome.session is not None
     assert outcome.session["second_read"]["full"] is False
+
+
+def test_names_that_look_like_those_of_other_files_are_all_taken(served: Served, tmp_path: Path) -> None:
+    names = ("a\nb", r"a\nb", "\\\n", r"\\n", r"a\b", "a\x85", r"a\x85", "a\u2028", r"a\u2028")
+    files = {f"DCIM/{name}": name.encode() for name in names}
+    fill(tmp_path / "card", files)
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    process_all(served, outcome)
+    found = entries(served, outcome)
+    contents = [processed_bytes(served, each["file_id"]) for each in found.values()]
+    assert sorted(contents) == sorted(files.values())
+    assert r"DCIM/a\b" in found
 
 
 @pytest.mark.parametrize("machine", ["same", "other"])
