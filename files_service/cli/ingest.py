@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from files_service.cli.remote import DEFAULT_OWNER
 from files_service.cli.session import Failed, Session
 from files_service.domain.sizes import number_of, shown_size
 from files_service.errors import NotSupported, Unauthorized
-from files_service.ingest.config import BadConfig, load_config
+from files_service.ingest.config import BadConfig, load_config, state_folder
 from files_service.ingest.identity import identify
 from files_service.ingest.listing import CardUnlistable
 from files_service.ingest.options import Ending, Options, Outcome
@@ -111,13 +113,23 @@ class CardRefused(Failed):
     exit_code = EXIT_STATUS[Ending.REFUSED]
 
 
+def _unusable_state(reason: str) -> CardRefused:
+    advice = "Make room there, or move its cards.sqlite away: complete files are known without it."
+    return CardRefused(f"cannot use the folder {state_folder()}: {reason}", advice)
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Turn faults from before the first byte into failures with advice."""
     try:
         yield
+    except sqlite3.Error as error:
+        raise _unusable_state(str(error)) from error
     except OSError as error:
-        raise CardRefused(f"cannot read the card: {error.strerror or error}") from error
+        reason = str(error.strerror or error)
+        if error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(state_folder()):
+            raise _unusable_state(reason) from error
+        raise CardRefused(f"cannot read the card: {reason}") from error
     except (CardUnlistable, DeviceGone, BadConfig, NotSupported) as error:
         raise CardRefused(str(error)) from error
     except Unauthorized as error:

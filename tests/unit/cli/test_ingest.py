@@ -97,6 +97,20 @@ def test_a_token_that_is_not_accepted_is_refused(served: Served, environ: dict[s
     assert token not in result.output
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "dry run"])
+def test_a_state_folder_that_cannot_be_used_is_named(
+    served: Served, environ: dict[str, str], card: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "state").write_bytes(b"")
+    result = run(at(served, environ), "ingest", card, *more)
+    assert (result.exit_code, f"cannot use the folder {tmp_path}/state/files: Not a dir" in result.output) == (5, True)
+    (tmp_path / "state").unlink()
+    (tmp_path / "state/files").mkdir(parents=True)
+    (tmp_path / "state/files/cards.sqlite").write_bytes(b"rubbish" * 1_000)
+    result = run(at(served, environ), "ingest", card, *more)
+    assert (result.exit_code, "files: file is not a database\nMake room" in result.output) == (5, True)
+
+
 def test_a_failed_file_is_named_and_makes_the_exit_status_3(
     served: Served, environ: dict[str, str], card: Path
 ) -> None:
