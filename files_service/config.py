@@ -6,6 +6,7 @@ Only this module reads ``os.environ``, and nothing is read at import time.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,7 +19,7 @@ import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from files_service.domain.notice_addresses import SERVICES
-from files_service.runtime.addresses import Network, host_and_port, is_address, networks
+from files_service.runtime.addresses import Network, has_host, host_and_port, is_address, is_token, networks
 from files_service.runtime.data_folder import UnkeptSecret, kept_secret, secret_or_file
 from files_service.runtime.logs import LOG_FORMATS
 from files_service.runtime.substitution import MissingVariable, misspelt, substitute
@@ -147,6 +148,18 @@ def _must_be_address(value: str) -> None:
         raise ValidationError("Must be host:port.")
 
 
+def _must_be_base(value: str) -> None:
+    if value and not re.fullmatch(r"https?://[^\s?#]+", value):
+        raise ValidationError("Must begin with http:// or https://.")
+    if value and not has_host(value):
+        raise ValidationError("Must have a host, and a port of up to 65535 or none.")
+
+
+def _must_be_token(value: str) -> None:
+    if value and not is_token(value):
+        raise ValidationError("Must be one line of ASCII without spaces at its ends.")
+
+
 def _must_be_networks(value: str) -> None:
     try:
         networks(value)
@@ -193,15 +206,17 @@ class SettingsSchema(Schema):
     )
     public_url = _text(
         "Base of the URLs that the service hands out; empty: `http://<http>`.",
-        validate=validate.Regexp(r"(https?://[^\s/?#]+[^\s?#]*)?\Z", error="Must begin with http:// or https://."),
+        validate=_must_be_base,
     )
     trusted_proxies = _text(
         "Addresses or networks of proxies, separated by commas, whose `X-Forwarded-For` names the client; empty: none.",
         validate=_must_be_networks,
     )
-    rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
+    rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.", validate=_must_be_token)
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
-    token = _text("Token that the commands send, an end user's or the RPC token; empty: `rpc_token`.")
+    token = _text(
+        "Token that the commands send, an end user's or the RPC token; empty: `rpc_token`.", validate=_must_be_token
+    )
     registration = _text(
         "Registration of people: `closed`, `invite`, or `open`.",
         "closed",

@@ -19,9 +19,10 @@ from amqp.basic_message import Message
 
 from files_service import errors
 from files_service.client.transport import Call, Transport
-from files_service.errors import BadRequest, FilesError, InternalError, ServiceUnavailable
+from files_service.errors import BadRequest, FilesError, InternalError, ServiceUnavailable, TooLarge
 from files_service.messaging.address import CONNECT_SECONDS, open_connection
 from files_service.messaging.rpc.codec import CALL_STACK, CONTENT_TYPE, HEADER_PREFIX, REQUEST_ID, RETRY
+from files_service.messaging.rpc.frames import MAX_BODY_BYTES
 from files_service.messaging.rpc.topology import RPC_EXCHANGE
 
 _DIRECT_REPLY = "amq.rabbitmq.reply-to"
@@ -47,6 +48,8 @@ class AmqpTransport(Transport):
             body = orjson.dumps({"args": [], "kwargs": call.params})
         except orjson.JSONEncodeError as error:
             raise BadRequest(f"the parameters are not JSON: {error}") from error
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge("the body is too large", {"field": "body", "limit": MAX_BODY_BYTES})
         correlation_id, reason = str(uuid.uuid4()), ""
         for attempt in call.attempts():
             try:

@@ -21,6 +21,7 @@ from files_service.client.shares import ShareMethods
 from files_service.client.transport import Transport
 from files_service.client.versions import VersionMethods
 from files_service.errors import BadRequest
+from files_service.runtime.addresses import has_host
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 POOL_SIZE = 10
@@ -218,8 +219,10 @@ class FilesClient(PlaceMethods, KnownMethods):
 
 def _open_transport(url: str, token: str | None, pool_size: int) -> Transport:
     scheme = url.partition("://")[0]
-    if scheme in ("amqp", "amqps"):
+    if scheme not in ("amqp", "amqps", "http", "https"):
+        raise BadRequest("the service URL must begin with amqp://, amqps://, http:// or https://")
+    if not has_host(url):
+        raise BadRequest("the service URL must have a host, and a port of up to 65535 or none")
+    if scheme.startswith("amqp"):
         return AmqpTransport(url, pool_size=pool_size)
-    if scheme in ("http", "https"):
-        return HttpTransport(url, token=token, pool_size=pool_size)
-    raise BadRequest("the service URL must begin with amqp://, amqps://, http:// or https://")
+    return HttpTransport(url, token=token, pool_size=pool_size)

@@ -10,6 +10,7 @@ from requests.adapters import HTTPAdapter
 
 from files_service.client.transport import Call, Transport
 from files_service.errors import BadRequest, FilesError, InternalError, error_from_wire
+from files_service.runtime.addresses import is_token
 
 # Statuses of proxies in front of the service, and of a service that is starting or stopping.
 _TRY_AGAIN = frozenset({502, 503, 504})
@@ -26,7 +27,11 @@ class HttpTransport(Transport):
         self._session.mount(self._url, adapter)
         self._session.headers["Content-Type"] = "application/json"
         if token is not None:
+            if not is_token(token):
+                raise BadRequest("the token must be one line of ASCII without spaces at its ends")
             self._session.headers["Authorization"] = f"Bearer {token}"
+            # Without it, the password of an entry of ~/.netrc for this host takes the place of the token.
+            self._session.auth = lambda request: request
 
     def call(self, call: Call) -> Any:
         """Send a call and return its result."""
@@ -38,6 +43,9 @@ class HttpTransport(Transport):
         for _ in call.attempts():
             try:
                 response = self._post(call, body)
+            except ValueError:
+                # Of no connection; its text has the header at fault.
+                raise BadRequest("the address, or the request id, cannot be sent by HTTP") from None
             except requests.RequestException as error:
                 reason = str(error)
                 continue

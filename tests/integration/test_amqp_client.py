@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from files_service.errors import (
     InternalError,
     NotFound,
     ServiceUnavailable,
+    TooLarge,
     Unauthorized,
     WrongStatus,
 )
@@ -190,6 +192,38 @@ def test_a_peer_that_does_not_answer_is_given_up(scheme: str) -> None:
 def test_a_wrong_token_is_said(gateway: tuple[ServiceProcess, str]) -> None:
     with FilesClient(gateway[1], token="wrong") as files, pytest.raises(Unauthorized):
         files.count()
+
+
+@pytest.mark.parametrize("token", ["secret\n", " secret", "se\ncret", "secr\u00e9t", ""])
+def test_a_token_that_no_header_carries_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        FilesClient("http://127.0.0.1:8080", token=token)
+    assert "cret" not in str(caught.value)
+
+
+def test_a_request_id_that_no_header_carries_is_refused_at_once(gateway: tuple[ServiceProcess, str]) -> None:
+    token = request_id.set("two\nlines")
+    try:
+        with FilesClient(gateway[1], token=TOKEN) as files, pytest.raises(BadRequest):
+            files.count()
+    finally:
+        request_id.reset(token)
+
+
+def test_a_password_for_the_host_does_not_take_the_place_of_the_token(
+    gateway: tuple[ServiceProcess, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password another\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with FilesClient(gateway[1], token=TOKEN) as files:
+        assert "total" in files.count(owner="ann")
+
+
+def test_a_call_that_is_too_long_is_refused(files: FilesClient) -> None:
+    with pytest.raises(TooLarge) as caught:
+        files.head(owner="ann", aliases=["x" * 9_000_000])
+    assert caught.value.details["field"] == "body"
 
 
 class Scripted(http.server.BaseHTTPRequestHandler):

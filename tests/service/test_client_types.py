@@ -124,6 +124,7 @@ def test_results_have_the_declared_fields(tmp_path: Path) -> None:
     core.close()
 
 
-def test_only_addresses_of_a_service_are_taken() -> None:
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http://", "http://[::1", "http://a:65536", "amqp://a:b"])
+def test_only_addresses_of_a_service_are_taken(url: str) -> None:
     with pytest.raises(BadRequest):
-        FilesClient("ftp://127.0.0.1/")
+        FilesClient(url)
