@@ -312,6 +312,12 @@ def printable(value: object) -> str:
     return start if start.isprintable() else "".join(c if c.isprintable() else "?" for c in start)
 
 
+def bad_fields(faults: Mapping[str, list[str]]) -> BadRequest:
+    """Make an error that tells the faults of one or more fields, the first one in its message."""
+    field, messages = next(iter(faults.items()))
+    return BadRequest(f"{field}: {' '.join(messages)}", {"fields": dict(faults)})
+
+
 def bad_request(field: str, message: str) -> BadRequest:
     """Make an error for one invalid field; both arguments may contain text of the caller."""
     field, message = printable(field), printable(message)

@@ -15,7 +15,7 @@ from files_service.domain.identity import Actor
 from files_service.domain.lifecycle import IllegalTransition
 from files_service.domain.listing import BadQuery
 from files_service.domain.uploads import FILE_ID
-from files_service.errors import BadRequest, WrongStatus, bad_request, printable, storage_errors_as_files_errors
+from files_service.errors import WrongStatus, bad_fields, bad_request, printable, storage_errors_as_files_errors
 from storage_adapters import (
     JSON,
 )
@@ -94,9 +94,7 @@ class Action:
         try:
             loaded: Params = self.schema.load(params)
         except ValidationError as error:
-            faults = dict(islice(flatten(error.messages_dict), MAX_FAULTS))
-            field, messages = next(iter(faults.items()))
-            raise BadRequest(f"{field}: {' '.join(messages)}", {"fields": faults}) from error
+            raise bad_fields(dict(islice(flatten(error.messages_dict), MAX_FAULTS))) from error
         return loaded
 
 

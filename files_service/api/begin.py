@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from files_service.api.upload import upload
 from files_service.core import Core
-from files_service.errors import BadRequest
+from files_service.errors import BadRequest, bad_fields
 from files_service.services.parts import FinishedPart
 from files_service.services.uploads import concatenate, session, whole
 from files_service.services.uploads.session import Beginning
@@ -37,5 +37,4 @@ def _check(beginning: Beginning) -> None:
         upload.load(beginning.as_params())
     except BadRequest as error:
         faults = {name.removeprefix("parts.0."): told for name, told in error.details["fields"].items()}
-        field, messages = next(iter(faults.items()))
-        raise BadRequest(f"{field}: {' '.join(messages)}", {"fields": faults}) from error
+        raise bad_fields(faults) from error

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from files_service.cli.progress import shown_progress
-from files_service.cli.remote import LATER, Remote, Unreachable
+from files_service.cli.remote import Remote, Unreachable
 from files_service.cli.session import Failed
 from files_service.errors import FilesError
-from files_service.runtime.backoff import delay_after
+from files_service.runtime.backoff import STATUSES_OF_PROXIES, delay_after
 from storage_adapters import JSON
 
 PIECE = 1024 * 1024
@@ -58,7 +58,7 @@ class Download:
             except (OSError, http.client.HTTPException, Unreachable) as error:
                 fault = error
             except FilesError as error:
-                if error.http_status not in LATER:
+                if error.http_status not in STATUSES_OF_PROXIES:
                     raise
                 fault = error
             if place >= self.size:

@@ -16,12 +16,10 @@ from files_service.cli.session import Failed
 from files_service.config import Settings
 from files_service.domain.identity import is_peoples
 from files_service.errors import FilesError, Unauthorized, error_from_wire
-from files_service.runtime.backoff import delay_after
+from files_service.runtime.backoff import STATUSES_OF_PROXIES, delay_after
 
 _ADVICE = "Set FILES_TOKEN to a token that `files token OWNER` prints beside the service, or work in its folder."
 DEFAULT_OWNER = "me"
-# Of a proxy: while a gateway starts again, it has another one or this one soon.
-LATER = frozenset({502, 503, 504})
 _MOST_FAILURES = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 T = TypeVar("T")
@@ -118,7 +116,7 @@ class Remote:
             if status >= 400:
                 raise error_from_wire(answer["error"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            if status in LATER:
+            if status in STATUSES_OF_PROXIES:
                 raise NoneBehindProxy(
                     f"nothing answers behind {self.url} (status {status})", "See the log of the gateways."
                 ) from None

@@ -11,9 +11,8 @@ from requests.adapters import HTTPAdapter
 from files_service.client.transport import Call, Transport
 from files_service.errors import BadRequest, FilesError, InternalError, error_from_wire
 from files_service.runtime.addresses import is_token
+from files_service.runtime.backoff import STATUSES_OF_PROXIES
 
-# Statuses of proxies in front of the service, and of a service that is starting or stopping.
-_TRY_AGAIN = frozenset({502, 503, 504})
 _CONNECT_SECONDS = 5.0
 
 
@@ -50,7 +49,7 @@ class HttpTransport(Transport):
                 reason = str(error)
                 continue
             answer = _read(response)
-            if response.status_code not in _TRY_AGAIN or _is_final(answer):
+            if response.status_code not in STATUSES_OF_PROXIES or _is_final(answer):
                 return _result(answer, response.status_code)
             reason = f"HTTP status {response.status_code}"
         raise call.gave_up(reason)

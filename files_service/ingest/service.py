@@ -28,10 +28,10 @@ from files_service.domain.identity import is_peoples
 from files_service.errors import FilesError, Forbidden, Gone, NotFound, TooLarge, Unauthorized, error_from_wire
 from files_service.gateway.auth.bearer import claimed_owner
 from files_service.gateway.doors.websocket.messages import PROTOCOL
+from files_service.runtime.backoff import STATUSES_OF_PROXIES
 
 CONNECT_SECONDS = 10
 PING_SECONDS = 20
-_OF_PROXY = frozenset({502, 503, 504})
 _OF_STATUS = {kind.http_status: kind for kind in (Unauthorized, Forbidden, NotFound, Gone)}
 
 
@@ -166,6 +166,6 @@ def _error(response: ClientResponse, content: bytes) -> FilesError | Unreachable
     except (orjson.JSONDecodeError, KeyError, TypeError):
         if status == TooLarge.http_status:
             return RequestTooLong("a proxy refuses requests of this length")
-        if status in _OF_PROXY:
+        if status in STATUSES_OF_PROXIES:
             return Unreachable(f"nothing answers behind the proxy (status {status})")
         return Unreachable(f"another service answers (status {status})")

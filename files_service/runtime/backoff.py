@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 
 MAX_ENTRIES = 10_000
+# Of a proxy: while a gateway starts again, it has another one or this one soon.
+STATUSES_OF_PROXIES = frozenset({502, 503, 504})
 
 
 def delay_after(failures: int, *, first: float, longest: float, factor: int = 2, spread: float = 0.5) -> float:
