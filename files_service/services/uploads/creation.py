@@ -8,6 +8,7 @@ from files_service.errors import Conflict, PathTaken
 from files_service.services.files import load_or_tombstone, remove
 from files_service.services.free_paths import OnConflict, at_path, with_free_path
 from files_service.services.uploads.quota import require_room, require_still_room
+from files_service.services.versions.requests import file_of_request
 from storage_adapters import FileRecord, NameTaken, Tombstone
 
 
@@ -54,16 +55,14 @@ def _save(draft: FileRecord, core: Core, on_conflict: OnConflict) -> FileRecord:
 def made_earlier(draft: FileRecord, core: Core) -> FileRecord | None:
     """Return the file that an earlier call with the request id of this one created, None without one.
 
-    Raises Conflict when that call declared another file.
+    Of a version that its file has by now, this is that file. Raises Conflict when that call declared another file.
     """
     if draft.request_id is None:
         return None
     [file_id] = core.metadata.resolve(draft.owner, "request_id", [draft.request_id])
-    if file_id is None:
-        return None
-    record = load_or_tombstone(core, file_id)
-    if isinstance(record, Tombstone):
-        return None
+    record = None if file_id is None else load_or_tombstone(core, file_id)
+    if record is None or isinstance(record, Tombstone):
+        return file_of_request(core, draft)
     if not same_declaration(record, draft):
         raise Conflict("this request_id was used for another file", {"field": "request_id", "file_id": file_id})
     return record

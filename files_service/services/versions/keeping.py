@@ -16,6 +16,7 @@ from files_service.services.accounts.policy import versions_policy
 from files_service.services.files import MAX_RACES, change
 from files_service.services.settled_time import settled_now
 from files_service.services.versions.garbage import note_garbage
+from files_service.services.versions.requests import note_request
 from storage_adapters import (
     Document,
     DocumentNotFound,
@@ -67,6 +68,7 @@ def forget_upload(core: Core, file_id: str, version_id: str) -> None:
             return
         if upload.version_of != file_id:
             return
+        note_request(core, upload)
         with suppress(RevisionConflict):
             core.metadata.delete(
                 version_id,

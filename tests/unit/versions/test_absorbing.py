@@ -72,6 +72,21 @@ def test_a_version_becomes_the_content_when_it_is_processed(core: Core, clock: C
     assert stored_keys(core) == named_keys(core)
 
 
+def test_a_request_for_a_version_that_the_file_has_is_answered_with_the_file(core: Core, file_id: str) -> None:
+    upload = uploaded_version(core, file_id, b"two", request_id="r")
+    repeated = {"owner": "ann", "version_of": file_id, "request_id": "r"}
+    assert pending_file(core, b"two", name=None, **repeated)["file_id"] == upload["file_id"]
+    call(core, "files.process", file_id=upload["file_id"])
+    again = call(core, "files.upload", **repeated, parts=[{"size": 3}])
+    assert (again["file_id"], again["version_id"]) == (file_id, upload["file_id"])
+    assert "upload" not in again["parts"][0]
+    assert isinstance(refusal(core, "files.upload", **repeated, parts=[{"size": 4}]), Conflict)
+    new_version(core, file_id, b"three", request_id="s")
+    call(core, "versions.remove", file_id=file_id, version_id=upload["file_id"])
+    assert call(core, "files.upload", **repeated, parts=[{"size": 3}])["file_id"] == file_id
+    assert contents(core, file_id) == [b"one", b"three"]
+
+
 def test_repeating_the_last_call_of_an_upload_is_harmless(core: Core, file_id: str) -> None:
     upload = uploaded_version(core, file_id, b"second")
     call(core, "files.process", file_id=upload["file_id"])
