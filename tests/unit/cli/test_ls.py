@@ -92,6 +92,17 @@ def test_a_terminal_is_asked_before_a_file_is_removed(
     assert [file["file_id"] for file in alone.result("files.list", owner="ann")["files"]] == [kept["file_id"]]
 
 
+def test_files_go_to_the_trash_without_a_question(
+    alone: Served, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, pending = processed_file(alone.core), pending_file(alone.core)
+    monkeypatch.setattr(records, "is_terminal", lambda stream: True)
+    result = run(at(alone, environ), "rm", "--trash", kept["file_id"], pending["file_id"])
+    assert result.stdout == f"trashed {kept['file_id']} clip.bin\nremoved {pending['file_id']} clip.bin\n"
+    trashed = alone.result("files.list", owner="ann", trashed=True)["files"]
+    assert [file["file_id"] for file in trashed] == [kept["file_id"]]
+
+
 def test_a_file_of_another_owner_is_not_removed(alone: Served, environ: dict[str, str]) -> None:
     record = processed_file(alone.core, access="public")
     client = at(alone, environ) | {"FILES_TOKEN": make_token("bob", SECRETS["FILES_JWT_SECRET"], 60)}
