@@ -8,6 +8,7 @@ import random
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -51,6 +52,20 @@ def test_a_raw_body_becomes_a_file(served: Served, size: int) -> None:
     assert reply.headers["Location"] == f"/api/files/{record['file_id']}"
     assert (record["name"], record["access"], record["tags"]) == ("a b.mp4", "public", ["one", "two"])
     assert (record["status"], record["size"], record["content_type"]) == ("uploaded", size, "video/mp4")
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_body_and_a_form_bring_meta(served: Served, size: int) -> None:
+    meta = {"description": "at sea", "pages": ["x" * 30_000]}
+    reply = send(served, CONTENT[:size], f"?name=a&meta={quote(json.dumps(meta | {'pages': 3}))}")
+    assert reply.json["meta"] == meta | {"pages": 3}
+    body, headers = form(("meta", None, json.dumps(meta).encode()), ("file", "a", CONTENT[:size]))
+    assert served.request("POST", "/api/files/upload", body, headers).json["meta"] == meta
+    for wrong in (b"[]", b"{", b'{"description": 3}', b'{"a": "%s"}' % (b"x" * 65_536)):
+        body, headers = form(("meta", None, wrong), ("file", "a", CONTENT[:size]))
+        reply = served.request("POST", "/api/files/upload", body, headers)
+        assert (reply.status, reply.json["error"]["message"][:5]) == (400, "meta:"), reply.body
+    assert uploads_left(served) == 0
 
 
 @pytest.mark.parametrize("size", [0, 1, len(CONTENT)])

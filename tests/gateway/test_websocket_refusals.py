@@ -55,6 +55,8 @@ def released(served: Served) -> None:
         ({**START, "name": "a\0b"}, "bad_request", "name"),
         ({**START, "access": "everybody"}, "bad_request", "access"),
         ({**START, "tags": "x" * 500}, "bad_request", ""),
+        ({**START, "meta": ["x"]}, "bad_request", "meta"),
+        ({**START, "meta": {"description": 1}}, "bad_request", "meta"),
         ({**START, "nonsense": 1}, "bad_request", "nonsense"),
         ({**START, "token": 5}, "bad_request", "token"),
         ({**START, "token": "x"}, "unauthorized", "Authorization"),

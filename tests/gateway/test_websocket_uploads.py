@@ -36,7 +36,7 @@ def test_slices_in_any_order_become_the_file(served: Served, order: str) -> None
         random.Random(1).shuffle(offsets)
 
     async def scene(client: Talk) -> Any:
-        manifest = await client.ask(**START)
+        manifest = await client.ask(**START, meta={"description": order})
         assert (manifest["op"], manifest["chunks"], manifest["upload_size"]) == ("manifest", [], 0)
         assert (manifest["size"], manifest["mime_type"], manifest["user_id"]) == (len(CONTENT), "video/mp4", "ann")
         acks = await client.bring(CONTENT, *offsets, piece=PIECE)
@@ -53,7 +53,8 @@ def test_slices_in_any_order_become_the_file(served: Served, order: str) -> None
     manifest = served.result("files.manifest", file_id=file_id)
     assert [chunk["slice_start"] for chunk in manifest["chunks"]] == OFFSETS
     assert manifest["upload_size"] == len(CONTENT)
-    assert served.result("files.process", file_id=file_id)["parts"][0]["sha256"] == sha256(CONTENT)
+    record = served.result("files.process", file_id=file_id)
+    assert (record["parts"][0]["sha256"], record["meta"]) == (sha256(CONTENT), {"description": order})
     assert processed_bytes(served, file_id) == CONTENT
 
 

@@ -139,11 +139,22 @@ def test_strangers_learn_nothing_and_other_owners_may_not(served: Served) -> Non
 
 @pytest.mark.parametrize(
     ("said", "field"),
-    [({}, "name"), ({"name": 1}, "name"), ({"name": "a", "size": -1}, "size"), ({"name": "a", "more": 1}, "more")],
+    [
+        ({}, "name"),
+        ({"name": 1}, "name"),
+        ({"name": "a", "size": -1}, "size"),
+        ({"name": "a", "more": 1}, "more"),
+        ({"name": "a", "meta": []}, "meta"),
+    ],
 )
 def test_a_wrong_declaration_is_named(served: Served, said: dict[str, Any], field: str) -> None:
     reply = post(served, "/file", said)
     assert (reply.status, reply.fields) == (400, [field])
+
+
+def test_a_declaration_brings_meta(served: Served) -> None:
+    file_id = begun(served, size=CHUNK, meta={"description": "at sea"})
+    assert served.result("files.info", file_id=file_id)["meta"] == {"description": "at sea"}
 
 
 def test_a_wrong_chunk_is_refused(served: Served) -> None:

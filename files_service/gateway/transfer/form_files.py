@@ -34,12 +34,12 @@ async def take_in_field(field: BodyPartReader, gateway: Gateway, begun: Upload, 
         raise
 
 
-async def read_text(field: BodyPartReader, name: str, pace: MinRate) -> str:
-    """Read the text of a field. Raises HTTPError that names the field."""
+async def read_text(field: BodyPartReader, name: str, pace: MinRate, most: int = MAX_FIELD_BYTES) -> str:
+    """Read the text of a field, of at most so many bytes. Raises HTTPError that names the field."""
     value = bytearray()
     while piece := await pace.wait(field.read_chunk(MAX_FIELD_BYTES), size_of):
         value += piece
-        if len(value) > MAX_FIELD_BYTES:
+        if len(value) > most:
             raise bad_field(name[:100], "Too long.")
     try:
         return value.decode()

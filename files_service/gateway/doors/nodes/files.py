@@ -32,8 +32,8 @@ from files_service.services.uploads.session import Beginning, UploadSession, dec
 from files_service.services.uploads.slices import require_fits, require_takes_slices, store_slice
 from storage_adapters import JSON, FileRecord, Upload
 
-_SAID = {"name", "size", "mime_type", "access", "tags", "path", "on_conflict", "sha256", "md5"}
-_TEXTS = _SAID - {"size", "tags"}
+_SAID = {"name", "size", "mime_type", "access", "tags", "meta", "path", "on_conflict", "sha256", "md5"}
+_TEXTS = _SAID - {"size", "tags", "meta"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 2**53
 # Chunks that are in memory at the same time.
@@ -102,6 +102,8 @@ def _beginning(owner: str, said: dict[str, Any]) -> Beginning:
     tags = said.get("tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise bad_field("tags", "Must be a list of texts.")
+    if not isinstance(said.get("meta", {}), dict):
+        raise bad_field("meta", "Must be a JSON object.")
     if not said.get("name") and not said.get("path"):
         raise bad_field("name", "Missing.")
     said.setdefault("name", said.get("path", "").rpartition("/")[2])
@@ -112,6 +114,7 @@ def _beginning(owner: str, said: dict[str, Any]) -> Beginning:
         content_type=said.get("mime_type"),
         access=said.get("access"),
         tags=tuple(tags),
+        meta=said.get("meta", {}),
         md5=said.get("md5"),
         sha256=said.get("sha256"),
         path=said.get("path"),

@@ -23,6 +23,7 @@ _NEW = json_body(
             **dict.fromkeys(("name", "mime_type", "access", "path", "on_conflict", "sha256", "md5"), TEXT),
             "size": _COUNT,
             "tags": {"type": "array", "items": TEXT},
+            "meta": {"type": "object"},
         },
         "additionalProperties": False,
     }

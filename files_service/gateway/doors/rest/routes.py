@@ -49,7 +49,10 @@ _LIST_QUERY, _SEARCH_QUERY = query(**_LIST, search=TEXT), query(**_LIST, query=T
 _NAME = {**TEXT, "description": "The name of the file; needed with a raw body."}
 _PATH = {**TEXT, "description": "The path of the file, instead of its name."}
 _CONFLICT: JSON = {"type": "string", "enum": [each.value for each in OnConflict]}
-_UPLOAD_QUERY = query(name=_NAME, access=_ACCESS, tags=_TAGS, sha256=TEXT, md5=TEXT, path=_PATH, on_conflict=_CONFLICT)
+_META: JSON = {**TEXT, "description": "The meta of the file as JSON."}
+_UPLOAD_QUERY = query(
+    name=_NAME, access=_ACCESS, tags=_TAGS, meta=_META, sha256=TEXT, md5=TEXT, path=_PATH, on_conflict=_CONFLICT
+)
 _FORM = {"schema": {"type": "object", "properties": {"file": BINARY["schema"]}}}
 _FILE_BODY: JSON = {"content": {"application/octet-stream": BINARY, "multipart/form-data": _FORM}}
 _ACCESS_BODY = json_body(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+import orjson
 from aiohttp import BodyPartReader, web
 
 from files_service.api.begin import begin, store_whole
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.access import NOBODY
+from files_service.domain.editing import MAX_META_BYTES
 from files_service.errors import TooLarge
 from files_service.gateway.auth.callers import actor_of, holders_of, owner_of
 from files_service.gateway.query import texts
@@ -20,7 +23,7 @@ from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send, require_plain
 from files_service.gateway.transfer.digests import FIELDS, sha256_of
 from files_service.gateway.transfer.form_fields import FormReader, names_of, next_field, no_form
-from files_service.gateway.transfer.form_files import PIECE, read_text, take_in_field
+from files_service.gateway.transfer.form_files import MAX_FIELD_BYTES, PIECE, read_text, take_in_field
 from files_service.gateway.transfer.min_rate import MinRate, body_rate
 from files_service.gateway.transfer.receive import broke_off
 from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, read_whole, take_in
@@ -32,7 +35,7 @@ from files_service.services.uploads.whole import WHOLE_BYTES
 from storage_adapters import JSON, Upload
 
 MAX_FIELDS = 20
-_SAID = {"name", "access", "tags", "sha256", "md5", "path", "on_conflict"}
+_SAID = {"name", "access", "tags", "meta", "sha256", "md5", "path", "on_conflict"}
 
 
 async def upload(request: web.Request) -> web.StreamResponse:
@@ -166,8 +169,18 @@ async def _note(field: BodyPartReader, name: str, said: dict[str, Any], known: A
     """Read a field of the form that describes the file."""
     if name not in known:
         raise bad_field(name[:100], "Unknown field.")
-    text = await read_text(field, name, pace)
+    text = await read_text(field, name, pace, MAX_META_BYTES if name == "meta" else MAX_FIELD_BYTES)
     said[name] = [each.strip() for each in text.split(",") if each.strip()] if name == "tags" else text
+
+
+def _meta_of(said: Mapping[str, Any]) -> JSON:
+    try:
+        meta = orjson.loads(said.get("meta") or "{}")
+    except orjson.JSONDecodeError:
+        meta = None
+    if not isinstance(meta, dict):
+        raise bad_field("meta", "Must be a JSON object.")
+    return meta
 
 
 def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | None) -> Beginning:
@@ -178,6 +191,7 @@ def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | N
         content_type=content_type or None,
         access=said.get("access"),
         tags=tuple(said.get("tags", ())),
+        meta=_meta_of(said),
         sha256=said.get("sha256"),
         md5=said.get("md5"),
         path=said.get("path"),

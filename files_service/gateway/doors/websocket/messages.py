@@ -28,6 +28,7 @@ _START = {
     "mime_type",
     "access",
     "tags",
+    "meta",
     "md5",
     "sha256",
     "version_of",
@@ -58,6 +59,7 @@ class Start:
             content_type=said.get("mime_type") or None,
             access=said.get("access"),
             tags=tuple(tags) if isinstance(tags, list) else (tags,) if tags is not None else (),
+            meta=said.get("meta") or {},
             md5=said.get("md5"),
             sha256=said.get("sha256"),
             path=said.get("path"),
@@ -101,6 +103,8 @@ def parse(text: str) -> Start | Finish | ShowManifest:
         case "start":
             _require_known(message, _START)
             _require_text(message, "token", "upload_id")
+            if not isinstance(message.get("meta", {}), dict):
+                raise wrong("meta", "Must be a JSON object.")
             return Start(message.get("token"), message.get("upload_id"), message)
         case "finish":
             _require_known(message, _FINISH)
