@@ -17,7 +17,7 @@ from amqp.basic_message import Message
 from files_service.cli.queue_checks import check_queue
 from files_service.core import Core
 from files_service.messaging.events import LogPublisher
-from files_service.messaging.ingest.client import QueueRefused, QueueSender
+from files_service.messaging.ingest.client import QueueRefused, QueueSender, QueueUnavailable
 from files_service.messaging.ingest.topology import CHUNKS
 from files_service.messaging.ingest.worker import IngestLimits
 from files_service.services.uploads.queue_door import DEAD_QUEUE
@@ -332,6 +332,22 @@ def test_the_client_sends_an_upload_and_only_what_is_missing(served: Served, amq
     assert asyncio.run(send())["status"] == "uploaded"
     assert sorted(read) == list(STARTS[1:])
     assert content_of(served, address) == CONTENT
+
+
+def test_a_chunk_whose_sending_was_cancelled_is_not_taken_for_sent(served: Served, amqp_uri: str, door: Door) -> None:
+    address = declared(served.core, CONTENT)
+
+    async def read_piece(start: int, length: int) -> bytes:
+        if start == CHUNK and (task := asyncio.current_task()) is not None:
+            task.cancel()
+        return CONTENT[start : start + length]
+
+    async def send() -> Any:
+        async with QueueSender(amqp_uri) as sender:
+            return await sender.put(address, len(CONTENT), read_piece)
+
+    with pytest.raises(QueueUnavailable):
+        asyncio.run(send())
 
 
 def test_a_name_of_direct_reply_to_cannot_be_made_up(core: Core, sender: Sender) -> None:

@@ -89,10 +89,13 @@ class QueueSender:
         Raises QueueUnavailable, QueueRefused, and what ``read`` raises.
         """
         length, window = int(amqp["chunk_bytes"]), asyncio.Semaphore(int(amqp["window"]))
+        left = 0
 
         async def send(start: int, end: int) -> None:
+            nonlocal left
             try:
                 await self.send(amqp, start, await read(start, end - start))
+                left -= 1
             finally:
                 window.release()
 
@@ -102,10 +105,14 @@ class QueueSender:
                 for first, last in ranges:
                     for start in range(first, last, length):
                         await window.acquire()
+                        left += 1
                         group.create_task(send(start, min(last, start + length)))
         except BaseExceptionGroup as several:
             # One error stands for all: the others are of chunks that were in flight with it.
             raise several.exceptions[0] from None
+        if left:
+            # A group takes a task that a library has cancelled for one that has ended.
+            raise QueueUnavailable("the sending of a chunk was given up")
         return await self.finish(amqp, size, sha256)
 
     async def send(self, amqp: JSON, slice_start: int, data: bytes, *, sha256: str | None = None) -> JSON:
