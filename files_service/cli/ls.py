@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from files_service.cli.records import show_record, with_link
+from files_service.cli.records import show_folder, show_record, with_link
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Session
 from files_service.errors import FilesError
-from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON, SORT_FIELDS, Access
 
 PAGE = 100
@@ -24,9 +23,9 @@ PAGE = 100
 @click.option("--access", type=click.Choice([each.value for each in Access]), help="Only files with this access.")
 @click.option("--tag", "tags", multiple=True, help="Only files with this tag; repeatable.")
 @click.option("--search", help="Only files with these words in name, alias, description or tags.")
-@click.option("--order-by", type=click.Choice(SORT_FIELDS), default="uploaded_at", show_default=True)
-@click.option("--order", type=click.Choice(("asc", "desc")), default="desc", show_default=True)
-@click.option("--limit", type=click.IntRange(1), help="Number of files. Default: all.")
+@click.option("--order-by", type=click.Choice(SORT_FIELDS), show_default="uploaded_at")
+@click.option("--order", type=click.Choice(("asc", "desc")), show_default="desc")
+@click.option("--limit", type=click.IntRange(1), help="Number of lines. Default: all.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per line; the default unless on a terminal."
 )
@@ -38,38 +37,37 @@ def ls(
 
     A line has id, size, time of upload, access and name, and the link of a file that everybody with it may read.
     """
+    given = {name: value for name, value in filters.items() if value}
+    if path is not None and given:
+        raise click.UsageError("a folder is shown as it is, in the order of paths: leave PATH out, or the options")
     remote = Remote(session.client_settings)
-    params = {name: value for name, value in filters.items() if value} | {"owner": owner or remote.owner}
+    params = given | {"owner": owner or remote.owner}
     try:
-        if path is not None:
-            show_folder(remote, params["owner"], path, as_json=as_json)
-            return
-        for record in islice(_files(remote, params, limit), limit):
-            show_record(with_link(remote, record), as_json=as_json)
+        entries = _files(remote, params, limit) if path is None else _entries(remote, params | {"path": path}, limit)
+        for entry in islice(entries, limit):
+            show = show_record if "file_id" in entry else show_folder
+            show(with_link(remote, entry), as_json=as_json)
     except FilesError as error:
         raise failure_of(error) from error
 
 
-def show_folder(remote: Remote, owner: str, path: str, *, as_json: bool) -> None:
-    """Print the folders and files of a folder, page by page."""
-    page: dict[str, Any] = {"owner": owner, "path": path}
-    while True:
-        found = remote.call("folders.list", page)
-        for folder in found["folders"]:
-            echo(printable(f"{folder['path']}/"))
-        for record in found["files"]:
-            show_record(with_link(remote, record), as_json=as_json)
-        if found["next_cursor"] is None:
-            return
-        page["cursor"] = found["next_cursor"]
-
-
 def _files(remote: Remote, params: dict[str, Any], limit: int | None) -> Iterator[JSON]:
     """Yield the files of all pages."""
+    for found in _pages(remote, "files.list", params, limit):
+        yield from found["files"]
+
+
+def _entries(remote: Remote, params: dict[str, Any], limit: int | None) -> Iterator[JSON]:
+    """Yield the folders and files of a folder, page by page."""
+    for found in _pages(remote, "folders.list", params, limit):
+        yield from (*found["folders"], *found["files"])
+
+
+def _pages(remote: Remote, method: str, params: dict[str, Any], limit: int | None) -> Iterator[JSON]:
     page = {**params, "limit": min(limit or PAGE, PAGE)}
     while True:
-        found = remote.call("files.list", page)
-        yield from found["files"]
+        found = remote.call(method, page)
+        yield found
         if found["next_cursor"] is None:
             return
         page["cursor"] = found["next_cursor"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import IO, Any
 
@@ -23,17 +24,13 @@ def find_record(remote: Remote, owner: str, wanted: str) -> JSON:
     addresses = [{"owner": owner, "alias": wanted}]
     if _FILE_ID.fullmatch(wanted):
         addresses.insert(0, {"file_id": wanted})
-    missing: NotFound | None = None
     for address in addresses:
-        try:
+        with suppress(NotFound):
             found: JSON = remote.call("files.info", address)
             return found
-        except NotFound as error:
-            missing = missing or error
     record = find_by_path(remote, owner, wanted)
     if record is None:
-        assert missing is not None
-        raise missing
+        raise NotFound("no file has this id, alias or path", {"file": wanted})
     return record
 
 
@@ -65,6 +62,11 @@ def show_record(record: JSON, *, as_json: bool = False) -> None:
     echo(printable(_line(record)))
     if "link" in record:
         echo(f"  {record['link']}")
+
+
+def show_folder(folder: JSON, *, as_json: bool = False) -> None:
+    """Print a folder, as ``show_record`` does a record."""
+    echo(orjson.dumps(folder) if as_json or not is_terminal(sys.stdout) else printable(f"{folder['path']}/"))
 
 
 def _line(record: JSON) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,11 @@ def test_folders_are_made_filled_shown_and_moved(served: Served, environ: dict[s
     assert run(environ, "mkdir", "trips/2026", "trips/old/").stdout == "trips/2026/\ntrips/old/\n"
     assert run(environ, "mv", "one", "trips/2026/").stdout == f"{file_id} trips/2026/x.txt\n"
     assert run(environ, "mv", "trips/2026/x.txt", "trips/2026/y.txt").stdout == f"{file_id} trips/2026/y.txt\n"
-    shown = run(environ, "ls", "trips").stdout.splitlines()
-    assert shown == ["trips/2026/", "trips/old/"]
+    shown = [json.loads(line) for line in run(environ, "ls", "trips").stdout.splitlines()]
+    assert [each["path"] for each in shown] == ["trips/2026", "trips/old"]
+    assert len(run(environ, "ls", "trips", "--limit", "1").stdout.splitlines()) == 1
+    refused = run(environ, "ls", "trips", "--tag", "x")
+    assert (refused.exit_code, refused.stdout) == (2, "")
     [line] = run(environ, "ls", "trips/2026", "--json").stdout.splitlines()
     assert file_id in line
     moved = run(environ, "mv", "trips/2026/", "summer")

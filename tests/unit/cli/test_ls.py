@@ -76,7 +76,7 @@ def test_files_are_named_by_their_paths_too(alone: Served, environ: dict[str, st
     assert made.exit_code == 0, made.output
     refused = run(env, "rm", "--owner", "ann", "Trips", "Trips/c", "Trips/a.txt")
     assert (refused.exit_code, refused.stdout) == (1, f"removed {first['file_id']} a.txt\n")
-    assert refused.stderr.count("not_found: ") == 2
+    assert refused.stderr.count("not_found: no file has this id, alias or path") == 2
 
 
 def test_a_terminal_is_asked_before_a_file_is_removed(
