@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+import uuid
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,21 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
         if amqp:
             result = _by_amqp(session.client_settings, method, values)
         else:
-            result = Remote(session.client_settings).call(method, values)
+            result = Remote(session.client_settings).call(method, _with_request_id(method, values))
     except FilesError as error:
         raise failure_of(error) from error
     show(result)
+
+
+def _with_request_id(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with an id where the method knows a repeated call by it, and by nothing else."""
+    from files_service.api import METHODS
+
+    field = METHODS[method].schema.fields.get("request_id")
+    # A clone is known by the same file, owner and changes.
+    if field is None or field.required or method == "files.clone" or params.get("request_id") is not None:
+        return params
+    return {**params, "request_id": uuid.uuid4().hex}
 
 
 def _by_amqp(settings: Settings, method: str, params: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from files_service.api import METHODS
 from files_service.cli.call import parse_params
 from files_service.client import FilesClient
 from tests.gateway.serving import Served
+from tests.servers.faulty import FaultyProxy
 from tests.unit.cli.running import at, run
 
 
@@ -64,6 +65,16 @@ def test_a_call_prints_the_result_as_json(served: Served, environ: dict[str, str
     result = run(at(served, environ), "call", "files.count", "owner=ann")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["total"] == 0
+
+
+def test_a_call_whose_answer_a_proxy_lost_takes_effect_once(served: Served, environ: dict[str, str]) -> None:
+    owner = "twice"
+    with FaultyProxy(served.port) as proxy:
+        proxy.fail(1, "bad gateway")
+        through = {**environ, "FILES_PUBLIC_URL": f"http://127.0.0.1:{proxy.port}"}
+        result = run(through, "call", "files.upload", f"owner={owner}", "name=a", 'parts=[{"size": 1}]')
+    assert result.exit_code == 0, result.output
+    assert served.result("files.count", owner=owner)["total"] == 1
 
 
 def test_an_error_is_shown_with_code_and_fields(served: Served, environ: dict[str, str]) -> None:
