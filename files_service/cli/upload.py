@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -22,7 +22,7 @@ from files_service.cli.remote import Remote
 from files_service.cli.session import Failed
 from files_service.cli.sources import Source
 from files_service.domain.local_names import readable_name
-from files_service.errors import NotFound
+from files_service.errors import FilesError, NotFound
 from storage_adapters import JSON, FileStatus
 
 if TYPE_CHECKING:
@@ -54,16 +54,30 @@ def send_file(
             # A repeated call finds the file of the first one.
             request = {"request_id": uuid.uuid4().hex, "name": source.name, "parts": [part]}
             declared: JSON = remote.call("files.upload", {**said, **request})
-            with shown_progress(source.name, size) as advance:
-                waiting = declared["parts"][0]
-                told = queue_uri is not None and put_by_queue(queue_uri, waiting.get("amqp"), file, size, advance)
-                told = told or _send_bytes(remote, waiting["upload"], file, size, advance)
-            _require_unchanged(source.path, file, before, size)
-            if not told:
-                remote.call("files.finish", {"file_id": declared["file_id"], "part_id": waiting["part_id"]})
+            with _removed_after_failure(remote, declared["file_id"]):
+                with shown_progress(source.name, size) as advance:
+                    waiting = declared["parts"][0]
+                    told = queue_uri is not None and put_by_queue(queue_uri, waiting.get("amqp"), file, size, advance)
+                    told = told or _send_bytes(remote, waiting["upload"], file, size, advance)
+                _require_unchanged(source.path, file, before, size)
+                if not told:
+                    remote.call("files.finish", {"file_id": declared["file_id"], "part_id": waiting["part_id"]})
             return declared
     except OSError as error:
         raise Failed(f"cannot read {source.shown}: {error.strerror}") from error
+
+
+@contextmanager
+def _removed_after_failure(remote: Remote, file_id: str) -> Iterator[None]:
+    """Remove a file that could not be put: else its alias, path and room are taken until its upload expires."""
+    try:
+        yield
+    except BaseException as error:
+        # A gateway that does not answer is not waited for a second time.
+        if not isinstance(error.__cause__, TimeoutError):
+            with suppress(FilesError, Failed):
+                remote.call("files.remove", {"file_id": file_id})
+        raise
 
 
 def _send_bytes(remote: Remote, upload: JSON, file: BinaryIO, size: int, advance: Advance) -> bool:

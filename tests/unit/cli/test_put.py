@@ -104,10 +104,12 @@ def test_a_file_that_changes_while_it_is_put_is_an_error(
 
     # The file changes at a moment that no test can hit from another process.
     monkeypatch.setattr(Remote, "call", change_first)
-    result = run(at(served, environ), "put", str(path))
+    result = run(at(served, environ), "put", str(path), "--owner", change, "--alias", "log")
     assert result.exit_code == 1, result.output
     assert "Traceback" not in result.output
     assert "changed" in result.output or "mismatch" in result.output
+    # Another attempt finds alias and quota free.
+    assert served.result("files.count", owner=change)["total"] == 0
 
 
 @pytest.fixture
