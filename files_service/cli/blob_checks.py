@@ -13,6 +13,7 @@ from storage_adapters import StorageError, SupportsSignedUrls, UnknownStore, Ver
 _CORRECT = "Correct FILES_BLOBS_URL or its signing key, or free some space."
 # By the scheme of the URL.
 _ADVICE = {
+    "gs": "Correct FILES_BLOBS_URL, or grant the role Storage Object User on the bucket to the account of the service.",
     "nodes": "Start the nodes that do not answer, or more nodes: the line of the nodes says what they lack.",
     "s3": "Start the S3 server, or correct FILES_BLOBS_URL, FILES_S3_ACCESS_KEY_ID and FILES_S3_SECRET_ACCESS_KEY.",
 }

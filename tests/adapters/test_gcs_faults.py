@@ -11,6 +11,7 @@ from google.auth.exceptions import RefreshError, TransportError
 
 from storage_adapters import BlobExists, StorageDenied, StorageUnavailable
 from storage_adapters.blobs.gcs import GcsBlobStore
+from storage_adapters.blobs.gcs.pinging import WRITE_SECONDS, Pinger
 from storage_adapters.blobs.gcs.sessions import STEP, UploadSession
 from tests.adapters.big_blobs import BIG, put_big
 from tests.adapters.gcs_buckets import EMAIL, open_store
@@ -142,6 +143,32 @@ def test_what_cannot_be_deleted_with_others_is_an_error_of_ours(fake: FakeGcs) -
     store.close()
 
 
+def test_a_bucket_that_lists_and_refuses_writes_is_not_ready(fake: FakeGcs, store: GcsBlobStore) -> None:
+    fake.faults.fail(403, method="POST")
+    with pytest.raises(StorageDenied, match="403"):
+        store.ping()
+    store.ping()
+    assert store.scan(limit=10) == []
+    begun = [session.cancelled for session in fake.sessions.sessions.values() if session.name.endswith(".files/ping")]
+    assert begun
+    assert all(begun)
+
+
+def test_pings_begin_an_upload_once_in_a_while(fake: FakeGcs, store: GcsBlobStore) -> None:
+    moment = 0.0
+    pinger = Pinger(store._api, store._location.name_of, timer=lambda: moment)
+    pinger.ping()
+    fake.faults.fail(403, times=2, method="POST")
+    moment = WRITE_SECONDS - 1
+    pinger.ping()
+    moment = WRITE_SECONDS
+    # What has failed is tried again at once.
+    for _ in range(2):
+        with pytest.raises(StorageDenied):
+            pinger.ping()
+    pinger.ping()
+
+
 CALLS: dict[str, Callable[[GcsBlobStore], object]] = {
     "head": lambda store: store.head(KEY),
     "get": lambda store: store.get(KEY),
@@ -169,6 +196,7 @@ LATER_REQUESTS = [
     ("delete many", {"method": "POST", "part_of_path": "/batch"}),
     ("delete many", {"method": "DELETE"}),
     ("copy", {"method": "POST"}),
+    ("ping", {"method": "POST", "part_of_path": "/upload/"}),
 ]
 
 

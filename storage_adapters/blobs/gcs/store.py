@@ -21,6 +21,7 @@ from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.gcs.api import GcsApi, OtherGeneration, hex_of
 from storage_adapters.blobs.gcs.credentials import credentials_of, signer_of
 from storage_adapters.blobs.gcs.location import Location, parse
+from storage_adapters.blobs.gcs.pinging import Pinger
 from storage_adapters.blobs.gcs.reading import pieces
 from storage_adapters.blobs.gcs.signers import Signer
 from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachment
@@ -52,6 +53,7 @@ class GcsBlobStore(
         self, api: GcsApi, location: Location, signer: Signer, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._api, self._location = api, location
+        self._pinger = Pinger(api, location.name_of)
         self._urls = UrlSigner(
             signer, endpoint=api.endpoint, bucket=location.bucket, user_project=location.user_project, clock=clock
         )
@@ -146,7 +148,7 @@ class GcsBlobStore(
 
     def ping(self) -> None:
         """See ``BlobStore``."""
-        self._api.listing(prefix=self._location.name_of(""), start="", limit=1)
+        self._pinger.ping()
 
     def close(self) -> None:
         """See ``BlobStore``."""
