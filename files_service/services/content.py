@@ -24,6 +24,7 @@ from files_service.domain.chunking import (
     manifest_of,
     upload_id_of_part,
 )
+from files_service.services.disk_faults import is_gone
 from files_service.services.quarantine import hold_upload
 from files_service.services.read_ahead import read_ahead
 from storage_adapters import (
@@ -32,6 +33,7 @@ from storage_adapters import (
     Chunk,
     Part,
     StorageDenied,
+    StorageUnavailable,
     SupportsLocalFiles,
     SupportsPartUploads,
     SupportsUploads,
@@ -273,11 +275,17 @@ def has_size(core: Core, key: str, size: int) -> bool:
 def is_whole(core: Core, key: str, size: int) -> bool:
     """Return True when the blob of a chunk is there at its full length; delete one that was cut.
 
-    ``size`` must be that of bytes with the hash of the chunk, never what a client says of them.
+    One that a working disk cannot describe is deleted, too. ``size`` must be that of bytes with the hash of the chunk,
+    never what a client says of them.
     """
     try:
         info = core.blobs.head(key)
     except BlobNotFound:
+        return False
+    except StorageUnavailable as error:
+        if not is_gone(core.blobs, error):
+            raise
+        core.blobs.delete(key)
         return False
     if info.size != size:
         core.blobs.delete(key, generation=info.generation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
@@ -13,8 +15,8 @@ import pytest
 from files_service.core import Core
 from files_service.services.opening import open_core
 from files_service.services.scrub.repair import repair_from
-from storage_adapters import JSON, SupportsCopies
-from tests.adapters.local_disk import unreadable
+from storage_adapters import JSON, StorageUnavailable, SupportsCopies
+from tests.adapters.local_disk import failing, unreadable
 from tests.cores import processed_file, settings_for
 from tests.unit.cards.scenes import brought, copied, verified
 from tests.unit.lost_bytes import chunked_file, marks, rot, scrub
@@ -74,6 +76,30 @@ def test_a_blob_without_its_description_is_a_loss_that_the_same_bytes_repair(
             pass
         assert marks(core) == [(other["file_id"], "rotten")]
         assert scrub(core) == [(other["file_id"], "p0", "rotten", 0)]
+
+
+@KEYS
+def test_bytes_come_again_where_a_chunk_cannot_be_described(core: Core, tmp_path: Path, keys: str) -> None:
+    _, folder = made(core, chunked_file, CONTENT, tmp_path)
+    # The description of encrypted bytes is behind them.
+    bad = folder / ("content" if keys else "info.json")
+    number = bad.stat().st_ino
+    with unreadable(bad):
+        assert chunked_file(core, CONTENT)["status"] == "processed"
+        assert bad.stat().st_ino != number
+        assert scrub(core) == []
+
+
+@KEYS
+def test_no_chunk_gives_way_where_the_whole_disk_fails(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = made(core, chunked_file, CONTENT, tmp_path)
+    with unreadable(folder / "info.json"), monkeypatch.context() as patch:
+        patch.setattr(os, "rename", failing(errno.EROFS))
+        with pytest.raises(StorageUnavailable):
+            chunked_file(core, CONTENT)
+    assert scrub(core) == []
 
 
 @KEYS

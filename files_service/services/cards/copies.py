@@ -14,9 +14,9 @@ from files_service.domain.chunking import chunk_key_beside, manifest_of
 from files_service.domain.verdict import Code, Reason
 from files_service.services.cards.known import find_record, is_usable
 from files_service.services.content import chunks_of
+from files_service.services.disk_faults import is_gone
 from files_service.services.scrub.examination import Loss, examine
 from files_service.services.scrub.marks import mark_lost
-from files_service.services.scrub.reading import is_gone
 from storage_adapters import (
     JSON,
     BlobCopy,

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
 import google_crc32c
 from isal.isal_zlib import crc32
 
+from files_service.services.disk_faults import is_gone
 from storage_adapters import (
     BlobDamaged,
     BlobInfo,
     BlobNotFound,
     BlobStore,
-    KeepsOnDisk,
-    KeyUnavailable,
-    StorageFull,
     StorageUnavailable,
 )
 
@@ -30,19 +27,6 @@ class Reason(StrEnum):
     CUT = "cut"
     ROTTEN = "rotten"
     UNREADABLE = "unreadable"
-
-
-def is_gone(blobs: BlobStore, error: StorageUnavailable) -> bool:
-    """Return True when a failed read says that bytes are gone: their disk is of this machine, and works otherwise.
-
-    Raises StorageUnavailable when the disk does not.
-    """
-    if isinstance(error, KeyUnavailable) or not isinstance(blobs, KeepsOnDisk):
-        return False
-    # A full disk can be read.
-    with suppress(StorageFull):
-        blobs.ping()
-    return True
 
 
 def describe(blobs: BlobStore, key: str) -> BlobInfo | Reason:
