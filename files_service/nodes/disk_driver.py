@@ -16,13 +16,19 @@ from files_service.nodes.disk_health import DiskHealth, translated
 from files_service.nodes.identity import NodeFolder
 from files_service.nodes.inventory import Entry, Inventory
 from files_service.nodes.removed_names import RemovedNames
-from files_service.nodes.walking import DiskWalk
+from files_service.nodes.walking import OF_A_FILE, DiskWalk
 from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import disk as d
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step, Token, drive
-from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, ChunkRemoved, DiskError, DiskFull
+from storage_adapters.blobs.nodes.protocol.errors import (
+    ChunkExists,
+    ChunkRemoved,
+    CopyUnreadable,
+    DiskError,
+    DiskFull,
+)
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from storage_adapters.blobs.nodes.protocol.naming import parse_name
 
@@ -155,11 +161,18 @@ class DiskDriver:
 
     def _read_chunk(self, effect: d.ReadChunk) -> d.Content | None:
         self._folder.check()
+        place = self._place(effect.chunk_id)
         try:
-            sha256, data, version = self._disk.read(self._place(effect.chunk_id), cold=True)
+            sha256, data, version = self._disk.read(place, cold=True)
         except FileNotFoundError:
             self._forget_gone(effect.chunk_id)
             return None
+        except OSError as error:
+            if error.errno not in OF_A_FILE:
+                raise
+            self._folder.probe()
+            self.health.note(error)
+            raise CopyUnreadable(f"disk error: {error.strerror}", self._disk.version_of(place)) from error
         if hashlib.sha256(data).hexdigest() == sha256:
             self._inventory.verified(partition_of(effect.chunk_id), effect.chunk_id, now_ms())
         return d.Content(sha256, data, version)

@@ -17,7 +17,7 @@ from storage_adapters.blobs.nodes.protocol.layout import partition_of
 logger = logging.getLogger(__name__)
 
 # Errors of one file. Any other, such as too many open files, says nothing of the file.
-_OF_A_FILE = frozenset(
+OF_A_FILE = frozenset(
     {errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO, errno.ELOOP}
 )
 # So many files that cannot be read are those of a disk that can, however few there are.
@@ -128,7 +128,7 @@ class DiskWalk:
 
     def _skip(self, name: str, error: OSError, tally: _Tally) -> None:
         """Go on behind a file or a folder with an error of its own. Raises the error of a disk that cannot be read."""
-        if error.errno not in _OF_A_FILE:
+        if error.errno not in OF_A_FILE:
             raise error
         self._folder.probe()
         tally.unreadable, tally.error = tally.unreadable + 1, error

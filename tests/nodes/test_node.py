@@ -228,6 +228,27 @@ def test_a_disk_that_fails_three_times_is_read_only(
     assert requests.get(f"{node.url}/readyz", timeout=30).status_code == 503
 
 
+def test_a_copy_that_cannot_be_read_gives_way_to_good_bytes(
+    ask: Ask, node: NodeThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(put())
+    [bad] = (node.root / "chunks").rglob("*/*")
+    number, plain = bad.stat().st_ino, chunk_disk.ChunkDisk.read
+
+    def read(disk: chunk_disk.ChunkDisk, path: Path, *, cold: bool = False) -> tuple[str, bytes, str]:
+        if path.stat().st_ino == number:
+            raise OSError(errno.EIO, "Input/output error")
+        return plain(disk, path, cold=cold)
+
+    monkeypatch.setattr(chunk_disk.ChunkDisk, "read", read)
+    # What only looks leaves it in its place.
+    assert ask(m.Verify(("a",))).unread == ("a",)
+    assert ask(put()).created
+    assert not ask(put()).created
+    assert ask(m.Verify(("a",))).good
+    assert [path.stat().st_ino for path in (node.root / "quarantine").iterdir()] == [number]
+
+
 @pytest.mark.parametrize("gone", ["away", "another"])
 def test_a_disk_that_is_gone_is_never_empty(ask: Ask, node: NodeThread, tmp_path: Path, gone: str) -> None:
     ask(put())

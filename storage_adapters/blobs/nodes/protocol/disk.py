@@ -95,7 +95,10 @@ class SyncFolder(Effect):
 
 @dataclass(frozen=True, slots=True)
 class ReadChunk(Effect):
-    """Read of a whole copy. Result: Content, or None when there is no copy (never after an error)."""
+    """Read of a whole copy. Result: Content, or None when there is no copy (never after an error).
+
+    Raises CopyUnreadable where the disk works otherwise.
+    """
 
     chunk_id: str
 

@@ -15,6 +15,7 @@ ProtocolError
 │   └── NodeFull        507 the disk is full; nothing was stored
 ├── DiskError           at a node: an operation of the disk failed
 │   ├── DiskFull        there is no space left
+│   ├── CopyUnreadable  one copy cannot be read, on a disk that works otherwise
 │   └── ChunkExists     the name was taken meanwhile
 ├── TooFewCopies        fewer nodes than min_write confirmed a chunk
 ├── ChunkAbsent         every registered node said that it has no copy
@@ -116,6 +117,14 @@ class DiskError(ProtocolError):
 
 class DiskFull(DiskError):
     """The disk has no space left."""
+
+
+class CopyUnreadable(DiskError):
+    """One copy cannot be read, on a disk that works otherwise; ``version`` is that of the copy."""
+
+    def __init__(self, reason: str, version: str) -> None:
+        super().__init__(reason)
+        self.version = version
 
 
 class ChunkExists(DiskError):

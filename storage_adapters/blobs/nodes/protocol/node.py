@@ -16,6 +16,7 @@ from storage_adapters.blobs.nodes.protocol.effects import Call, Step
 from storage_adapters.blobs.nodes.protocol.errors import (
     BadRequest,
     ChunkExists,
+    CopyUnreadable,
     DiskError,
     DiskFull,
     HashDiffers,
@@ -83,7 +84,7 @@ def receive(chunk_id: str, expected: str, data: object) -> Step[m.Stored]:
 def publish(beside: disk.Beside, chunk_id: str) -> Step[m.Stored]:
     """Give received bytes their name, unless a good copy has it; a damaged one is replaced at once."""
     for _ in range(_RACES):
-        found: disk.Content | None = yield disk.ReadChunk(chunk_id)
+        found = yield from read_copy(chunk_id)
         if found is not None and is_whole(found):
             yield disk.Discard(beside.name)
             return (yield from confirm(chunk_id, found, beside.sha256))
@@ -108,6 +109,15 @@ def confirm(chunk_id: str, found: disk.Content, expected: str) -> Step[m.Stored]
         raise OtherContent(f"the stored bytes have the hash {found.sha256}")
     yield disk.SyncFolder(chunk_id)
     return m.Stored(found.sha256, len(found.data), created=False)
+
+
+def read_copy(chunk_id: str) -> Step[disk.Content | None]:
+    """Read the copy that good bytes may replace: one that cannot be read is damaged."""
+    try:
+        found: disk.Content | None = yield disk.ReadChunk(chunk_id)
+    except CopyUnreadable as error:
+        return disk.Content("", b"", error.version)
+    return found
 
 
 def is_whole(content: disk.Content) -> bool:
@@ -136,7 +146,7 @@ def verify(chunk_ids: tuple[str, ...]) -> Step[m.Receipts]:
 
 def pull(request: m.Pull) -> Step[m.Stored]:
     """Fetch a chunk from another node, unless a good copy is there."""
-    found: disk.Content | None = yield disk.ReadChunk(request.chunk_id)
+    found = yield from read_copy(request.chunk_id)
     if found is not None and is_whole(found):
         return (yield from confirm(request.chunk_id, found, request.sha256 or found.sha256))
     call = Call(request.source, m.GetChunk(request.chunk_id), PULL_SECONDS, request.source_url)
