@@ -303,8 +303,10 @@ class Resealed:
     after: str | None
     blobs: int
     bytes: int
-    # Keys of blobs whose bytes are not those of their description; they stay as they are.
+    # Keys of blobs that stay as they are: bytes that are not those of their description, and what the store cannot
+    # describe, read or exchange.
     damaged: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

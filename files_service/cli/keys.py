@@ -25,10 +25,11 @@ def encrypt(session: Session, start: str) -> None:
     """Encrypt the bytes that were stored before encryption was on.
 
     The service may run meanwhile. A run that was interrupted is continued by the next one. Exit status 1 when bytes
-    are damaged and were left as they are.
+    were left as they are: they are damaged, or the store cannot read or exchange them.
     """
     blobs = size = 0
     damaged: list[str] = []
+    left: list[str] = []
     with session.core() as core:
         if not session.settings.encryption_keys:
             raise Failed(_OFF, _ADVICE)
@@ -37,13 +38,17 @@ def encrypt(session: Session, start: str) -> None:
         for step in _steps(core.blobs, start):
             blobs, size = blobs + step.blobs, size + step.bytes
             damaged += step.damaged
+            left += step.left
             if step.blobs and step.after:
                 echo(f"{_shown(blobs, size)}; to go on: files encrypt --start {step.after}", err=True)
     for key in damaged:
         echo(f"damaged, left as it is: {key}", err=True)
+    for key in left:
+        echo(f"cannot be read or exchanged, left as it is: {key}", err=True)
     echo(f"encrypted: {_shown(blobs, size)}")
-    if damaged:
-        raise Failed(f"{number_of(len(damaged), 'damaged blob')}", "Run `files scrub`, and send their files again.")
+    if damaged or left:
+        count = number_of(len(damaged) + len(left), "blob")
+        raise Failed(f"left as before: {count}", "Run `files scrub`, send lost files again, and repeat the command.")
 
 
 def _shown(blobs: int, size: int) -> str:

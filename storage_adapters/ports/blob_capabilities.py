@@ -182,6 +182,10 @@ class SupportsReplacement(ABC):
         the key does not hold this generation, and leaves what is there.
         """
 
+    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[str]:
+        """Return the keys behind ``after`` up to ``until`` that a list leaves out: their blobs cannot be described."""
+        return []
+
 
 class SupportsResealing(ABC):
     """Encryption of blobs that were stored before encryption was on."""
@@ -191,7 +195,8 @@ class SupportsResealing(ABC):
         """Encrypt the blobs in clear among the next ``limit`` blobs behind the key ``after``, in the order of a scan.
 
         Each keeps its generation and can be read all the time. Doing it again is harmless, and so is stopping at any
-        point. Blobs whose bytes are not those of their description stay, and are named.
+        point. Blobs whose bytes are not those of their description stay, and are named, and so do those that a working
+        store cannot describe, read or exchange.
         """
 
 

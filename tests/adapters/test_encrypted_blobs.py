@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from storage_adapters import (
     BlobNotFound,
     KeyUnavailable,
     Resealed,
+    StorageUnavailable,
     SupportsCopy,
     SupportsListing,
     SupportsLocalFiles,
@@ -21,7 +24,7 @@ from storage_adapters.blobs.encrypted import EncryptedBlobStore, encrypted
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, FOOTER, FRAME, content_size, stored_size
 from storage_adapters.blobs.local import LocalBlobStore
 from storage_adapters.blobs.memory import MemoryBlobStore
-from tests.adapters.local_disk import unreadable
+from tests.adapters.local_disk import failing, unreadable
 from tests.adapters.tenant_keys import KeysOfTests
 from tests.contract.blob_scenes import KEY, NOW, in_threads, put, read
 from tests.contract.blobs import (
@@ -259,6 +262,30 @@ def test_a_rotten_blob_is_named_and_stays(store: EncryptedBlobStore, inner: Memo
     steps = all_resealed(store)
     assert [key for step in steps for key in step.damaged] == [KEY]
     assert (inner.head(KEY), inner.head("other").content_type) == (info, CONTENT_TYPE)
+
+
+def test_what_a_disk_cannot_describe_or_read_is_named_and_stays(keys: KeysOfTests, tmp_path: Path) -> None:
+    inner = local_store(tmp_path)
+    for number in range(5):
+        put(inner, f"a/{number}", b"in clear")
+    (tmp_path / "blobs/a/0.blob/info.json").write_bytes(b"")
+    with unreadable(tmp_path / "blobs/a/2.blob/content"):
+        steps = all_resealed(encrypted(inner, keys), limit=1)
+    with unreadable(tmp_path / "blobs/a/4.blob/info.json"):
+        steps += all_resealed(encrypted(inner, keys), limit=1)
+    assert [key for step in steps for key in step.left] == ["a/0", "a/2", "a/0", "a/4"]
+    assert sum(step.blobs for step in steps) == 4
+
+
+def test_a_disk_that_fails_as_a_whole_ends_the_encryption(
+    keys: KeysOfTests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = local_store(tmp_path)
+    put(inner, "a", b"in clear")
+    with unreadable(tmp_path / "blobs/a.blob/content"), monkeypatch.context() as patch:
+        patch.setattr(os, "rename", failing(errno.EROFS))
+        with pytest.raises(StorageUnavailable):
+            all_resealed(encrypted(inner, keys))
 
 
 def test_a_resealed_blob_is_copied_with_a_generation_of_its_own(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import closing
 from typing import cast
 
 import pytest
@@ -14,6 +15,7 @@ from storage_adapters import (
     BlobInfo,
     BlobStore,
     NoAddress,
+    StorageDenied,
     StorageUnavailable,
     SupportsResealing,
     SupportsResumableUpload,
@@ -22,9 +24,11 @@ from storage_adapters import (
 from storage_adapters.blobs.encrypted import EncryptedBlobStore, encrypted
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE
 from tests.adapters.big_blobs import BIG
+from tests.adapters.gcs_buckets import open_store
 from tests.adapters.tenant_keys import KeysOfTests
 from tests.contract.blob_scenes import KEY, put, read
 from tests.contract.blobs import BlobStoreContract, CopyContract, ListingContract
+from tests.fakes.gcs import FakeGcs
 from tests.waiting import PATIENCE_SECONDS
 
 
@@ -64,6 +68,24 @@ def test_objects_from_before_are_encrypted_in_their_place(
     assert bucket.head("owner/file/p0").content_type == CONTENT_TYPE
     assert store.head("owner/file/p0") == before
     assert b"".join(store.get("owner/file/p0", offset=3, generation=before.generation)) == BIG[3:size]
+
+
+def test_an_object_that_a_hold_protects_is_named_and_stays(
+    fake: FakeGcs, bucket: BlobStore, store: EncryptedBlobStore
+) -> None:
+    for name in ("held", "other"):
+        put(bucket, f"owner/{name}/p0")
+    assert isinstance(store, SupportsResealing)
+    fake.faults.fail(403, method="POST")
+    step = store.reseal(10, after="")
+    assert (step.blobs, step.left) == (1, ("owner/held/p0",))
+    with closing(open_store("gs://files", fake.url)) as other:
+        fake.faults.fail(403, times=9, method="POST")
+        again = encrypted(other, KeysOfTests())
+        assert isinstance(again, SupportsResealing)
+        # Where nothing is taken, the first refusal ends it.
+        with pytest.raises(StorageDenied):
+            again.reseal(10, after="")
 
 
 def test_bytes_sent_straight_to_an_accepted_bucket_are_read_as_they_are(direct: DirectStore) -> None:

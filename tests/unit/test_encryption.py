@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,20 @@ def test_the_command_encrypts_what_was_stored_before(tmp_path: Path) -> None:
         content.require_whole(core, before.parts[0])
         assert call(core, "files.process", file_id=record["file_id"], force=True)["status"] == "processed"
     core.close()
+
+
+def test_the_command_fails_when_it_left_bytes_in_clear(tmp_path: Path) -> None:
+    with closing(open_core(settings_for(tmp_path))) as core:
+        for number in range(1, 4):
+            processed_file(core, b"x" * number)
+    bad = min((tmp_path / "blobs").rglob("info.json"))
+    bad.write_bytes(b"")
+    result = CliRunner().invoke(
+        cli, ["encrypt"], env={"FILES_DATA_DIR": str(tmp_path), "FILES_ENCRYPTION_KEYS": ring_text("a")}
+    )
+    assert (result.exit_code, result.stdout.startswith("encrypted: 2 blobs")) == (1, True)
+    key = str(bad.parent.relative_to(tmp_path / "blobs/blobs")).removesuffix(".blob")
+    assert f"left as it is: {key}" in result.stderr
 
 
 def test_files_from_before_are_read_when_encryption_is_on(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from files_service.services import content
 from files_service.services.opening import open_core
 from storage_adapters import StorageUnavailable, SupportsCopies, UnknownStore
 from storage_adapters.blobs.mirrored import MirroredBlobStore
+from tests.adapters.local_disk import unreadable
 from tests.cores import call, processed_file, settings_for
 from tests.unit.cards.scenes import brought, copied, verified
 from tests.unit.cli.running import run
@@ -84,13 +85,33 @@ def test_a_run_that_fails_names_the_place_behind_which_nothing_was_done(
             raise StorageUnavailable("the second disk fails")
         return restore(store, key, now=now)
 
+    def fail_whole(_: MirroredBlobStore) -> None:
+        raise StorageUnavailable("the second disk fails")
+
     with monkeypatch.context() as patched:
         patched.setattr(MirroredBlobStore, "restore", fail)
+        patched.setattr(MirroredBlobStore, "ping", fail_whole)
         failed = run(env(tmp_path), "mirror")
     assert failed.exit_code == 1
     start = failed.stderr.rpartition("--start ")[2].strip().strip("'")
     again = run(env(tmp_path), "mirror", "--start", start).stdout
     assert again == f"mirrored: {number_of(3 - done, 'blob')}, {number_of(3 - done, 'copy')} made\n"
+
+
+@pytest.mark.parametrize("place", ["data/blobs", "second"])
+def test_a_copy_that_a_disk_cannot_describe_keeps_no_other_from_being_made(tmp_path: Path, place: str) -> None:
+    with closing(open_core(settings_for(tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second"))) as core:
+        for number in range(3):
+            processed_file(core, b"x" * (number + 1))
+    bad, missing = sorted((tmp_path / place).rglob("info.json"))[:2]
+    shutil.rmtree(missing.parent)
+    with unreadable(bad):
+        found = run(env(tmp_path), "mirror")
+        assert (found.exit_code, found.stdout) == (1, "mirrored: 3 blobs, 1 copy made\n")
+        key = str(bad.parent.relative_to(tmp_path / place / "blobs")).removesuffix(".blob")
+        assert f"left as it is: {key}" in found.stderr
+        assert run(env(tmp_path), "scrub").exit_code == 0
+        assert run(env(tmp_path), "mirror").stdout == "mirrored: 3 blobs, 0 copies made\n"
 
 
 def test_failure_domains_are_two_names(tmp_path: Path) -> None:

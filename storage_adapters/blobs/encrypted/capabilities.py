@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -46,11 +46,18 @@ from storage_adapters.ports.keys import TenantKeys
 from storage_adapters.records import BlobInfo, Resealed, SignedUrl
 
 
+class _Unread(Exception):
+    """A disk does not read the bytes of a blob."""
+
+
 class _Resealing(EncryptedBlobStore, SupportsResealing):
     def reseal(self, limit: int, *, after: str, prefix: str = "") -> Resealed:
         """See ``SupportsResealing``."""
         assert isinstance(self._inner, SupportsListing)
+        assert isinstance(self._inner, SupportsReplacement)
         page = self._inner.scan(prefix=prefix, after=after, limit=limit)
+        behind = page[-1].key if page else None
+        left = self._inner.unlisted(prefix=prefix, after=after, until=behind)
         damaged: list[str] = []
         blobs = size = 0
         for stored in page:
@@ -59,7 +66,11 @@ class _Resealing(EncryptedBlobStore, SupportsResealing):
                     blobs, size = blobs + 1, size + stored.size
             except ChecksumMismatch:
                 damaged.append(stored.key)
-        return Resealed(after=page[-1].key if page else None, blobs=blobs, bytes=size, damaged=tuple(damaged))
+            except (_Unread, StorageDenied):
+                # A store that fails as a whole, or denies everything, raises.
+                self.ping()
+                left.append(stored.key)
+        return Resealed(after=behind, blobs=blobs, bytes=size, damaged=tuple(damaged), left=tuple(left))
 
     def _reseal(self, stored: BlobInfo) -> bool:
         assert isinstance(self._inner, SupportsReplacement)
@@ -79,13 +90,22 @@ class _Resealing(EncryptedBlobStore, SupportsResealing):
                 exists=self._exists,
             )
             try:
-                for piece in self._inner.get(stored.key, generation=stored.generation):
+                for piece in self._pieces(stored):
                     writer.write(piece)
                 writer.commit(declared={"size": stored.size, **{name: getattr(stored, name) for name in names}})
             finally:
                 writer.abort()
             return True
         return False
+
+    def _pieces(self, stored: BlobInfo) -> Iterator[bytes]:
+        """Yield the bytes of a blob. Raises _Unread where a disk of this machine does not read them."""
+        try:
+            yield from self._inner.get(stored.key, generation=stored.generation)
+        except StorageUnavailable as error:
+            if not isinstance(self, KeepsOnDisk):
+                raise
+            raise _Unread from error
 
 
 class _Copying(EncryptedBlobStore, SupportsCopy):

@@ -20,7 +20,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from storage_adapters.blobs.digests import Digests
-from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.keys import check_key, segments
 from storage_adapters.blobs.local import disk
 from storage_adapters.blobs.local.folders import BlobFolders
 from storage_adapters.blobs.local.listing import walk
@@ -29,7 +29,7 @@ from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
 from storage_adapters.blobs.served_urls import ServesSignedUrls
 from storage_adapters.blobs.signing import UrlSigner
 from storage_adapters.codec import blob_info_to_document
-from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageUnavailable, UnknownStore
+from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageError, StorageUnavailable, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     KeepsOnDisk,
@@ -210,25 +210,37 @@ class LocalBlobStore(
         found: list[BlobInfo] = []
         with disk.os_errors_as_unavailable():
             for key in walk(self._blobs, prefix, after):
-                info = self._listed(key)
-                if info is not None:
+                info = self._described(key)
+                if isinstance(info, BlobInfo):
                     found.append(info)
+                elif info is not None:
+                    logger.warning("a blob is left out of the list: %s", info, extra={"key": key})
                 if len(found) >= limit:
                     break
         return found
 
-    def _listed(self, key: str) -> BlobInfo | None:
-        """Return the description of a blob, None for one that is deleted meanwhile, or that cannot be described."""
+    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[str]:
+        """See ``SupportsReplacement``."""
+        found: list[str] = []
+        with disk.os_errors_as_unavailable():
+            for key in walk(self._blobs, prefix, after):
+                if until is not None and segments(key) > segments(until):
+                    break
+                if isinstance(self._described(key), StorageError):
+                    found.append(key)
+        return found
+
+    def _described(self, key: str) -> BlobInfo | StorageError | None:
+        """Return the description of a blob, None for one that is deleted meanwhile, or why it cannot be described."""
         try:
             return self.head(key)
         except (BlobDamaged, StorageUnavailable) as error:
             if isinstance(error, StorageUnavailable):
                 # Some sectors of a disk are gone while it works otherwise.
                 self.ping()
-            logger.warning("a blob is left out of the list: %s", error, extra={"key": key})
+            return error
         except BlobNotFound:
-            pass
-        return None
+            return None
 
     def local_path(self, key: str) -> Path:
         """See ``SupportsLocalFiles``."""
