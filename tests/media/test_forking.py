@@ -16,6 +16,7 @@ import pytest
 from files_service.services.media import extractor
 from files_service.services.media.extractor import extract
 from files_service.services.media.forking import Forks
+from tests.cores import memory_core, processed_file
 from tests.media import samples
 from tests.servers.zygote import Started
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -116,6 +117,18 @@ def test_a_template_that_dies_takes_one_file_with_it_and_is_started_again(forks:
 
     assert extract("picture", [len(data)], read).fault == "the subprocess ended early"
     assert extract("picture", [len(data)], read).fault is None
+
+
+@pytest.mark.parametrize("command", [["/nowhere"], [sys.executable, "-c", "raise SystemExit(1)"]])
+def test_a_file_is_processed_without_previews_where_no_process_can_be_started(
+    forks: Forks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    monkeypatch.setattr("files_service.services.media.forking._COMMAND", command)
+    assert "no process can be started" in (extract("none", (), lambda *_: None).fault or "")
+    data = samples.jpeg()
+    with closing(memory_core(tmp_path, media=True)) as core:
+        record = processed_file(core, data, parts=[{"size": len(data), "content_type": "image/jpeg"}])
+    assert (record["status"], record["error"]) == ("processed", None)
 
 
 def test_all_processes_end_with_a_service_that_is_killed() -> None:

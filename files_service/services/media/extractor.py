@@ -6,11 +6,12 @@ pictures are WebP. Its memory and processor time have limits of their own (``ext
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,8 @@ from files_service.services.media.extraction.channel import (
     REFUSED,
 )
 from files_service.services.media.forking import FORKS
+
+logger = logging.getLogger(__name__)
 
 MIB = 2**20
 Read = Callable[[int, int, int], bytes | None]
@@ -82,7 +85,13 @@ def extract(
     ``read``, are raised again. No file makes this raise.
     """
     outcome = Extraction()
-    with _place(tick), FORKS.process() as (incoming, outgoing):
+    with _place(tick), ExitStack() as opened:
+        try:
+            incoming, outgoing = opened.enter_context(FORKS.process())
+        except (OSError, RuntimeError) as error:
+            # A RuntimeError where the system gives no thread.
+            logger.warning("no process to open a file can be started", extra={"error": str(error)})
+            return Extraction(fault=f"no process can be started: {error}")
         try:
             _Conversation(incoming, outgoing, kind, sizes, read, tick, limits, outcome).run()
         except BrokenPipeError:

@@ -25,15 +25,19 @@ class _Template:
         self._lock = threading.Lock()
         self._requests, theirs = socket.socketpair()
         self._requests.settimeout(_ANSWER_SECONDS)
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                _COMMAND,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - our own command
+                    _COMMAND,
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env={},
+                    cwd="/",
+                )
+        except BaseException:
+            self._requests.close()
+            raise
         # Takes note of its end, which comes after a while without work: until then the system keeps a dead process.
         threading.Thread(target=self._process.wait, name="template", daemon=True).start()
 
