@@ -37,6 +37,25 @@ template.IDLE_SECONDS = 0.01
 template.main()
 """
 
+STARTS_ANOTHER = """
+import os, time
+from files_service.services.media.extraction import __main__ as template
+from files_service.services.media.extraction.channel import END, Channel
+def extract(incoming, outgoing):
+    channel = Channel(incoming, outgoing)
+    channel.job()
+    another = os.fork()
+    if another == 0:
+        os.setsid()
+        time.sleep(600)
+        os._exit(0)
+    channel.facts({"width": another})
+    channel.tell(END)
+    os._exit(0)
+template.extract = extract
+template.main()
+"""
+
 
 @pytest.fixture
 def forks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forks]:
@@ -129,6 +148,13 @@ def test_a_file_is_processed_without_previews_where_no_process_can_be_started(
     with closing(memory_core(tmp_path, media=True)) as core:
         record = processed_file(core, data, parts=[{"size": len(data), "content_type": "image/jpeg"}])
     assert (record["status"], record["error"]) == ("processed", None)
+
+
+def test_what_a_hostile_file_starts_ends_with_its_process(forks: Forks, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("files_service.services.media.forking._COMMAND", [sys.executable, "-I", "-c", STARTS_ANOTHER])
+        found = extract("none", (), lambda *_: None)
+    assert (found.fault, is_gone(found.facts["width"])) == (None, True)
 
 
 def test_all_processes_end_with_a_service_that_is_killed() -> None:

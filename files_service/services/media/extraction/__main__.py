@@ -2,21 +2,26 @@
 
 To load the libraries takes ten times what most files take. This process opens no file itself. Requests come one by one
 over the socket on its standard input: ``FORK`` brings two descriptors, the pipes of the new process from and to the
-service, and is answered with its id; ``KILL`` brings an id, and is answered when that process is gone. This process
-ends with its socket, or after a while without work, and the forked ones with it.
+service, and is answered with its id; ``KILL`` brings an id, and is answered when that process is gone, and what a
+hostile file made it start. This process ends with its socket, or after a while without work, and the forked ones with
+it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from files_service.services.media.extraction.channel import ANSWER, FORK, REQUEST
 from files_service.services.media.extraction.one_file import extract, load
 
 IDLE_SECONDS = 60.0
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
@@ -24,6 +29,8 @@ def main() -> None:
     # Those who stop a group of processes mean the service, which ends this one.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
+    # Processes whose parent has ended become children of this one.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     load()
     requests = socket.socket(fileno=sys.stdin.fileno())
     requests.settimeout(IDLE_SECONDS)
@@ -37,6 +44,7 @@ def main() -> None:
             os.kill(number, signal.SIGKILL)
             os.waitpid(number, 0)
             children.remove(number)
+            _end_orphans(children)
         requests.sendall(ANSWER.pack(number))
 
 
@@ -50,6 +58,16 @@ def _next(requests: socket.socket, children: set[int]) -> tuple[tuple[bytes, int
                 continue
             return None
         return (REQUEST.unpack(message), descriptors) if message else None
+
+
+def _end_orphans(children: set[int]) -> None:
+    """End the processes that an ended one has started."""
+    own = Path(f"/proc/self/task/{os.getpid()}/children")
+    with suppress(OSError):
+        while orphans := {int(each) for each in own.read_text().split()} - children:
+            for each in orphans:
+                os.kill(each, signal.SIGKILL)
+                os.waitpid(each, 0)
 
 
 def _fork(requests: socket.socket, incoming: int, outgoing: int) -> int:
