@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from files_service.core import Core
 from files_service.runtime.fair_queue import FairQueue
-from files_service.worker.processor import Processor
+from files_service.worker.processor import IDLE_SECONDS, Processor
 from tests.clocks import Clock
 from tests.cores import call, pending_file, processed_file, uploaded_file, writes
 from tests.unit.processing.working import status, work
+from tests.unit.shared_chunks import encrypting_core, new_key
 
 
 def test_uploaded_files_are_processed_and_pending_ones_left_alone(core: Core) -> None:
@@ -99,3 +102,16 @@ def test_a_file_processed_by_call_is_no_work(core: Core) -> None:
     before = writes(core)
     work(Processor(core))
     assert writes(core) == before
+
+
+def test_files_whose_key_was_deleted_delay_no_others(tmp_path: Path) -> None:
+    core = encrypting_core(tmp_path, new_key())
+    assert core.keys is not None
+    gone = uploaded_file(core, owner="ann@acme")
+    core.keys.delete("acme")
+    other = uploaded_file(core, owner="kim")
+    processor = Processor(core)
+    work(processor)
+    assert processor.step() == IDLE_SECONDS
+    assert (status(core, gone), status(core, other)) == ("uploaded", "processed")
+    core.close()
