@@ -22,10 +22,12 @@ from files_service.domain.notice_addresses import SERVICES
 from files_service.runtime.addresses import Network, has_host, host_and_port, is_address, is_token, networks
 from files_service.runtime.data_folder import UnkeptSecret, kept_secret, secret_or_file
 from files_service.runtime.logs import LOG_FORMATS
-from files_service.runtime.substitution import MissingVariable, misspelt, substitute
+from files_service.runtime.strict_yaml import parse_yaml
+from files_service.runtime.substitution import MissingVariable, nearest, resembling, substitute, variables
 from storage_adapters import sync_name
 
 _GENERATED = ("rpc_token", "jwt_secret", "signing_key")
+_TOP_LEVEL = ("FILES", "AMQP_URI", "max_workers", "HEARTBEAT")
 
 
 class BadSettings(Exception):
@@ -344,6 +346,10 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     try:
         text = Path(path).read_text() if path else (files("files_service") / "config.yaml").read_text()
         document = _parsed(text)
+    except yaml.MarkedYAMLError as error:
+        where = error.problem_mark or error.context_mark
+        place = f" in line {where.line + 1}, column {where.column + 1}" if where else ""
+        raise BadSettings(f"cannot read the settings: {path}: {error.problem or error.context}{place}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadSettings(f"cannot read the settings: {error}") from error
     if not isinstance(document, dict):
@@ -357,13 +363,26 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
 
 @lru_cache(maxsize=4)
 def _parsed(text: str) -> object:
-    return yaml.safe_load(text)
+    return parse_yaml(text)
 
 
-def misspelt_variables(path: str | Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return variables of the environment that no setting reads although they resemble one, with its name."""
-    texts = [(files("files_service") / "config.yaml").read_text(), *([Path(path).read_text()] if path else [])]
-    return misspelt(texts, os.environ if environ is None else environ)
+def unread_variables(path: str | Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return variables of the environment that look like settings and that nothing reads, with what to do instead."""
+    environ = os.environ if environ is None else environ
+    packaged = variables((files("files_service") / "config.yaml").read_text())
+    read = variables(Path(path).read_text()) if path else packaged
+    found = {
+        name: f"{path} is read in the place of the packaged file, and does not name it"
+        for name in sorted(packaged - read)
+        if environ.get(name)
+    }
+    keys = {f"FILES_{key.upper()}": key for key in SettingsSchema().fields}
+    for name, near in resembling(environ, packaged | read).items():
+        if name in keys:
+            found[name] = f"{keys[name]} is set in a file alone, see docs/settings.md"
+        elif near:
+            found[name] = f"did you mean {near}?"
+    return found
 
 
 def child_environment(additions: Mapping[str, str]) -> dict[str, str]:
@@ -376,6 +395,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
 
     A client makes no secrets: those that are missing are "". Raises BadSettings that names the key at fault.
     """
+    _check_top_level(config)
     try:
         ours: dict[str, Any] = SettingsSchema().load(_given(config.get("FILES") or {}))
     except ValidationError as error:
@@ -418,3 +438,18 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
 def _given(section: Any) -> Any:
     """Drop keys without a value: nameko's own YAML reader turns an empty value into null."""
     return {key: value for key, value in section.items() if value is not None} if isinstance(section, dict) else section
+
+
+def _check_top_level(config: Mapping[str, Any]) -> None:
+    """Check what nameko reads, of which it refuses nothing. Raises BadSettings."""
+    for key in map(str, config):
+        if key in SettingsSchema().fields:
+            raise BadSettings(f"{key}: belongs under FILES")
+        if key not in _TOP_LEVEL and (near := nearest(key, _TOP_LEVEL)):
+            raise BadSettings(f"{key}: Unknown field: did you mean {near}?")
+    if (uri := config.get("AMQP_URI")) and not str(uri).startswith(("amqp://", "amqps://", "pyamqp://")):
+        raise BadSettings("AMQP_URI: must begin with amqp:// or amqps://")
+    for key, least in (("max_workers", 1), ("HEARTBEAT", 0)):
+        value = config.get(key)
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise BadSettings(f"{key}: must be a whole number, at least {least}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from files_service.config import BadSettings, Settings, load_settings, misspelt_variables, read_config
+from files_service.config import BadSettings, Settings, load_settings, read_config, unread_variables
 from files_service.core import Core
 from files_service.runtime.terminal import echo
 from files_service.services.opening import open_core
@@ -36,8 +36,8 @@ class Session:
             config = read_config(self.config_path)
         except BadSettings as error:
             raise Failed(str(error), "docs/settings.md describes the file and every key.") from error
-        for name, meant in misspelt_variables(self.config_path).items():
-            echo(f"{name} is no setting and has no effect: did you mean {meant}?", err=True)
+        for name, advice in unread_variables(self.config_path).items():
+            echo(f"{name} has no effect: {advice}", err=True)
         return config
 
     @cached_property

@@ -34,12 +34,21 @@ def substitute(value: Any, environ: Mapping[str, str], *, ours: bool = False) ->
     return int(filled) if not ours and _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
 
 
-def misspelt(texts: Iterable[str], environ: Iterable[str]) -> dict[str, str]:
-    """Return variables that these texts do not name although they resemble one of theirs, with that name."""
-    known = {match["name"] for text in texts for match in _VARIABLE.finditer(text)}
-    near = {
-        name: difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-        for name in sorted(environ)
-        if name.startswith("FILES_") and name not in known
-    }
-    return {name: found[0] for name, found in near.items() if found}
+def variables(text: str) -> set[str]:
+    """Return the variables that a text names."""
+    return {match["name"] for match in _VARIABLE.finditer(text)}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that a name resembles, whatever the case; "" when there is none."""
+    folded = {each.upper(): each for each in known}
+    found = difflib.get_close_matches(name.upper(), folded, n=1, cutoff=0.8)
+    return folded[found[0]] if found else ""
+
+
+def resembling(environ: Mapping[str, str], known: set[str]) -> dict[str, str]:
+    """Return variables that are not known, of the prefixes of those that are, with the one that they resemble or ""."""
+    unknown = [name for name in sorted(environ) if name.startswith(("FILES_", "AMQP_")) and name not in known]
+    near = {name: nearest(name, known) for name in unknown}
+    # The address of the broker has other names in other programs, which may have theirs beside ours.
+    return {name: each for name, each in near.items() if name.startswith("FILES_") or not environ.get(each)}

@@ -78,11 +78,24 @@ def test_a_wrong_value_is_named_and_not_shown_if_secret(tmp_path: Path, environ:
         ("- 1", "not a mapping"),
         ("a: [", "cannot read"),
         ("FILES: {rpc_token: '${NOT_SET_ANYWHERE}'}", "NOT_SET_ANYWHERE"),
+        ("FILES:\n  trash_days: 3\n  trash_days: 5", "the key trash_days comes twice in line 3, column 3"),
+        ("trash_days: 3", "trash_days: belongs under FILES"),
+        ("FILE: {trash_days: 3}", "FILE: .*did you mean FILES"),
+        ("AMQP_URL: amqp://broker", "AMQP_URL: .*did you mean AMQP_URI"),
+        ("AMQP_URI: http://broker", "AMQP_URI: must begin with"),
+        ("max_workers: 0", "max_workers: must be a whole number, at least 1"),
+        ("max_workers: ten", "max_workers: must be"),
+        ("HEARTBEAT: often", "HEARTBEAT: must be a whole number, at least 0"),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(BadSettings, match=named):
         loaded(tmp_path, text)
+
+
+def test_what_other_programs_keep_beside_our_settings_is_left_alone(tmp_path: Path) -> None:
+    text = "LOGGING: {version: 1}\nrpc_exchange: x\nFILES:\n  <<: {trash_days: 3}\n  trash_days: 4\n"
+    assert loaded(tmp_path, text, FILES_DATA_DIR=str(tmp_path)).trash_days == 4
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from files_service.config import misspelt_variables
+from files_service.config import unread_variables
 from tests.gateway.serving import Served
 from tests.unit.cli.running import at, run
 
@@ -69,13 +69,22 @@ def test_a_misspelt_variable_is_named(served: Served, environ: dict[str, str]) -
     assert known.stderr == ""
     result = run({**at(served, environ), "FILES_METADTA_URL": "redis://x"}, "call", "files.count", "owner=ann")
     assert result.exit_code == 0
-    assert result.stderr == "FILES_METADTA_URL is no setting and has no effect: did you mean FILES_METADATA_URL?\n"
+    assert result.stderr == "FILES_METADTA_URL has no effect: did you mean FILES_METADATA_URL?\n"
 
 
 def test_variables_of_others_are_left_alone() -> None:
     others = dict.fromkeys(("FILES_TESTS", "FILES_RANDOM_SEED", "PROFILES_HTTP", "FILES_HTTP"), "x")
-    assert misspelt_variables(None, others) == {}
-    assert misspelt_variables(None, {"FILES_BLOB_URL": "x"}) == {"FILES_BLOB_URL": "FILES_BLOBS_URL"}
+    assert unread_variables(None, others) == {}
+    assert unread_variables(None, {"AMQP_URI": "amqp://ours", "AMQP_URL": "amqp://theirs"}) == {}
+
+
+def test_a_variable_that_nothing_reads_is_named_with_what_to_do(tmp_path: Path) -> None:
+    assert unread_variables(None, {"FILES_BLOB_URL": "x"}) == {"FILES_BLOB_URL": "did you mean FILES_BLOBS_URL?"}
+    assert unread_variables(None, {"AMQP_URL": "amqp://x"}) == {"AMQP_URL": "did you mean AMQP_URI?"}
+    assert "in a file alone" in unread_variables(None, {"FILES_TRASH_DAYS": "3"})["FILES_TRASH_DAYS"]
+    (mine := tmp_path / "mine.yaml").write_text("FILES: {http: '${FILES_HTTP:127.0.0.1:8080}'}\n")
+    environ = {"FILES_HTTP": "127.0.0.1:1", "FILES_DATA_DIR": "data", "FILES_TOKEN": ""}
+    assert list(unread_variables(mine, environ)) == ["FILES_DATA_DIR"]
 
 
 def test_each_line_of_a_failure_is_said_once(served: Served, environ: dict[str, str]) -> None:
