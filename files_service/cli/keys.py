@@ -10,8 +10,8 @@ import click
 from files_service.cli.session import Failed, Session, opening_stores
 from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo
-from files_service.services.opening import tenant_keys
-from storage_adapters import Resealed, StorageError, SupportsResealing, open_metadata_store
+from files_service.services.opening import open_metadata, tenant_keys
+from storage_adapters import Resealed, StorageError, SupportsResealing
 
 STEP = 100
 _OFF = "encryption is off: FILES_ENCRYPTION_KEYS is empty"
@@ -76,7 +76,7 @@ def rotate_keys(session: Session) -> None:
     """
     settings = session.settings
     with opening_stores():
-        metadata = open_metadata_store(settings.metadata_url)
+        metadata = open_metadata(settings)
     with closing(metadata):
         with opening_stores():
             keys = tenant_keys(settings, metadata)

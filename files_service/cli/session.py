@@ -75,6 +75,13 @@ def opening_stores() -> Iterator[None]:
     except BadSettings as error:
         raise Failed(f"invalid settings: {error}", "docs/settings.md describes every key.") from error
     except UnknownStore as error:
-        raise Failed(str(error), "Correct FILES_METADATA_URL, FILES_LIST_URL or FILES_BLOBS_URL.") from error
+        variable = _variable_of(error) or "FILES_METADATA_URL, FILES_LIST_URL or FILES_BLOBS_URL"
+        raise Failed(str(error), f"Correct {variable}; docs/stores.md has the forms of URLs.") from error
     except StorageUnavailable as error:
-        raise Failed(f"cannot open a store: {error}", "Run `files doctor` to check each part.") from error
+        which = f"the store of {_variable_of(error)}" if _variable_of(error) else "a store"
+        raise Failed(f"cannot open {which}: {error}", "Run `files doctor` to check each part.") from error
+
+
+def _variable_of(error: Exception) -> str:
+    """Return the variable that names the store at fault, as ``services.opening`` has noted; "" without a note."""
+    return next(iter(getattr(error, "__notes__", ())), "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, cast
 
 from files_service.config import BadSettings, Settings
@@ -17,6 +18,7 @@ from storage_adapters import (
     BlobStore,
     CopySource,
     MetadataStore,
+    StorageUnavailable,
     SupportsDocuments,
     UnknownStore,
     encrypt_blobs,
@@ -32,10 +34,11 @@ if TYPE_CHECKING:
 def open_core(settings: Settings) -> Core:
     """Open the stores that the settings name; a list store that does not answer is opened once it does.
 
-    Raises UnknownStore, or StorageUnavailable when the primary or the blob store does not answer.
+    Raises UnknownStore, or StorageUnavailable when the primary or the blob store does not answer; a note names the
+    variable of the store.
     """
     with ExitStack() as opened:
-        metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
+        metadata = opened.enter_context(closing(open_metadata(settings)))
         blobs = opened.enter_context(closing(open_blobs(settings)))
         keys = tenant_keys(settings, metadata)
         if keys is not None:
@@ -46,13 +49,20 @@ def open_core(settings: Settings) -> Core:
     return core
 
 
+def open_metadata(settings: Settings) -> MetadataStore:
+    """Open the metadata store. Raises UnknownStore, StorageUnavailable."""
+    with _noting("FILES_METADATA_URL"):
+        return open_metadata_store(settings.metadata_url)
+
+
 def open_blobs(settings: Settings) -> BlobStore:
     """Open the blob store and its mirror as the settings say. Raises UnknownStore, StorageUnavailable."""
     options = blob_options(settings)
-    first = open_blob_store(settings.blobs_url, options)
+    with _noting("FILES_BLOBS_URL"):
+        first = open_blob_store(settings.blobs_url, options)
     if not settings.mirror_url:
         return first
-    with ExitStack() as opened:
+    with ExitStack() as opened, _noting("FILES_MIRROR_URL"):
         opened.enter_context(closing(first))
         second = opened.enter_context(closing(open_blob_store(settings.mirror_url, options)))
         both = mirror_blobs(first, second, settings.failure_domains)
@@ -104,5 +114,16 @@ def open_lists(settings: Settings, primary: MetadataStore) -> Lists:
         second = ListStore(
             settings.list_url, cast(CopySource, primary), timeout_seconds=settings.list_timeout_ms / 1000
         )
-        second.connect()
+        with _noting("FILES_LIST_URL"):
+            second.connect()
     return Lists(primary, settings.metadata_url.partition(":")[0], second)
+
+
+@contextmanager
+def _noting(variable: str) -> Iterator[None]:
+    """Note with an error of a store which variable names the store: its URL may be that of several."""
+    try:
+        yield
+    except (UnknownStore, StorageUnavailable) as error:
+        error.add_note(variable)
+        raise

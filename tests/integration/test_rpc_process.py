@@ -30,7 +30,7 @@ def refused(service: ServiceProcess) -> str:
 def test_a_store_that_cannot_be_opened_ends_the_process_with_the_reason(amqp_uri: str, tmp_path: Path) -> None:
     environ = {"FILES_METADATA_URL": f"redis://127.0.0.1:{free_ports(1)[0]}"}
     said = refused(ServiceProcess(tmp_path, amqp_uri, environ=environ))
-    assert "Error: cannot open a store: redis:" in said
+    assert "Error: cannot open the store of FILES_METADATA_URL: redis:" in said
     assert "files doctor" in said
     assert "Traceback" not in said
 

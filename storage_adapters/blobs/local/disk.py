@@ -33,14 +33,17 @@ os.register_at_fork(after_in_child=_syncing.cache_clear)
 
 
 @contextmanager
-def os_errors_as_unavailable() -> Iterator[None]:
-    """Translate any operating system error (failing, read-only, forbidden; full) into StorageUnavailable."""
+def os_errors_as_unavailable(*, name: Path | None = None) -> Iterator[None]:
+    """Translate any operating system error (failing, read-only, forbidden; full) into StorageUnavailable.
+
+    The folder of the store is named only where no caller of the service reads the message.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageUnavailable
-        raise kind(f"disk error: {reason}") from error
+        raise kind(f"disk error{f' in {name}' if name else ''}: {reason}") from error
 
 
 def free_bytes_of(found: os.statvfs_result) -> int:

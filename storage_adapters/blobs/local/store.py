@@ -71,7 +71,7 @@ class LocalBlobStore(
         self.url_signer = UrlSigner(signing_key, public_url)
         self.root = root
         self._blobs = root / "blobs"
-        with disk.os_errors_as_unavailable():
+        with disk.os_errors_as_unavailable(name=root):
             disk.make_folder(self._blobs)
             disk.make_folder(root / "tmp")
             disk.sync_folder(root)

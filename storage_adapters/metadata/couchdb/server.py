@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -36,6 +37,11 @@ _STATUSES = {
     ResourceNotFound: 404,
     ResourceConflict: 409,
     PreconditionFailed: 412,
+}
+# The answer to a HEAD says no more than its status.
+_UNSAID = {
+    401: "the server does not take this user and password",
+    403: "the user may not do this: it must be a member of the databases, and an administrator to create them",
 }
 ACCEPTED, SERVER_ERROR, GATEWAY_TIMEOUT = 202, 500, 504
 _JSON = {"Content-Type": "application/json"}
@@ -121,7 +127,10 @@ class _BrokenConnection(StorageUnavailable):
 
 
 def _said(error: Exception) -> str:
-    return f"couchdb: {error or 'no answer'} ({type(error).__name__})"
+    # The client raises a broken connection by its number alone.
+    number = error.args[0] if isinstance(error, OSError) and len(error.args) == 1 else None
+    text = os.strerror(number) if isinstance(number, int) else error
+    return f"couchdb: {text or 'no answer'} ({type(error).__name__})"
 
 
 def _refusal_of(error: HTTPError) -> tuple[int, dict[str, Any]]:
@@ -135,6 +144,6 @@ def _refusal_of(error: HTTPError) -> tuple[int, dict[str, Any]]:
 
 
 def _raised(status: int, said: Mapping[str, Any]) -> StorageUnavailable:
-    text = ": ".join(str(part) for part in said.values() if part)
+    text = ": ".join(str(part) for part in said.values() if part) or _UNSAID.get(status, "")
     timed_out = status == GATEWAY_TIMEOUT or (status == SERVER_ERROR and said.get("error") == "timeout")
     return (NoAnswerInTime if timed_out else StorageUnavailable)(f"couchdb: {status} {text}".rstrip())
