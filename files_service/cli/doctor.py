@@ -141,7 +141,7 @@ def _space(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data_dir).free
     text = f"{free / 2**30:.1f} GiB free in {settings.data_dir}"
     if free < LEAST_FREE_BYTES:
-        return Finding("space", text, "Free some space: uploads fail with storage_unavailable when the disk is full.")
+        return Finding("space", text, "Free some space: uploads fail with insufficient_storage when the disk is full.")
     return Finding("space", text)
 
 

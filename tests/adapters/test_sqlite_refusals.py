@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import FileRecord, StorageUnavailable
+from storage_adapters import FileRecord, StorageFull, StorageUnavailable
 from storage_adapters.metadata.sqlite import SqliteMetadataStore, connections
 from tests.adapters.local_disk import Child
 from tests.adapters.sqlite_files import assert_intact, opened, raw
@@ -131,3 +131,44 @@ def test_an_error_in_the_middle_of_a_write_undoes_all_of_it(store: SqliteMetadat
         with store._connections.reading() as connection:
             connection.execute("DROP TRIGGER broken")
         assert assert_consistent(store) == [saved]
+
+
+@pytest.mark.parametrize("fate", ["removed", "replaced"])
+def test_nothing_is_confirmed_into_a_file_that_is_no_longer_there(
+    store: SqliteMetadataStore, path: Path, fate: str
+) -> None:
+    record = save(store, make_record("f"))
+    with store._connections.writing():
+        pass
+    path.rename(gone := path.with_name("gone.db"))
+    if fate == "replaced":
+        SqliteMetadataStore(path).close()
+    for call in (store.ping, lambda: store.get("f"), lambda: save(store, record, size=7)):
+        with pytest.raises(StorageUnavailable, match=f"files.db was {fate}.*start them again"):
+            call()
+    assert path.exists() == (fate == "replaced")
+    if fate == "removed":
+        gone.rename(path)
+        assert store.get("f") == record
+        store.ping()
+
+
+def test_a_store_that_may_not_be_written_is_not_ready(
+    store: SqliteMetadataStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.ping()
+    # An administrator may write to any file.
+    monkeypatch.setattr(connections.os, "access", lambda *_: False)
+    with pytest.raises(StorageUnavailable, match=r"may not write to files\.db"):
+        store.ping()
+
+
+def test_a_store_on_a_full_disk_is_not_ready_until_there_is_room(
+    store: SqliteMetadataStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.ping()
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "LEAST_FREE_BYTES", 2**62)
+        with pytest.raises(StorageFull, match="no space is left"):
+            store.ping()
+    store.ping()

@@ -2,6 +2,9 @@
 
 SQLite's locks belong to the process, so a forked child that shares the file with inherited connections would hold
 locks that it does not have. Before a fork all connections are therefore closed; parent and child open new ones.
+
+SQLite writes on into a file that was replaced or removed, as by a backup that is restored beside a running process:
+what it confirms is lost. So the file is looked at whenever a connection is lent.
 """
 
 from __future__ import annotations
@@ -15,12 +18,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakSet
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import StorageFull, StorageUnavailable
 from storage_adapters.metadata.sqlite.group_commit import Writers, storage_error_of
 
 BUSY_MS = 10_000
 IDLE_CONNECTIONS = 8
 FORK_WAIT_SECONDS = BUSY_MS / 1000 + 5
+# What the pages of one write take in the write-ahead log, with room to spare.
+LEAST_FREE_BYTES = 256 * 1024
+
+_RESTART = "stop all processes of the service, and start them again"
 
 _pools: WeakSet[Connections] = WeakSet()
 _inherited: list[sqlite3.Connection] = []
@@ -44,6 +51,7 @@ class Connections:
         self._open: set[sqlite3.Connection] = set()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._file: tuple[int, int] | None = None
         self._opening = RLock()
         self._writers = Writers(self._take, self._give_back)
         _pools.add(self)
@@ -82,7 +90,7 @@ class Connections:
         return self._path.exists()
 
     def make(self) -> None:
-        """Create the file, for its owner alone, when there is none, now and whenever it is missing later."""
+        """Create the file, for its owner alone, when there is none, now or at the first connection."""
         make_folder(self._path.parent)
         # Whatever goes wrong here goes wrong again when SQLite opens the file, and is told then. What SQLite puts
         # beside the file gets the same mode.
@@ -90,17 +98,42 @@ class Connections:
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         self._making = True
 
+    def require_writable(self) -> None:
+        """Return when a write is possible, as far as the file system says. Raises StorageUnavailable, StorageFull."""
+        try:
+            writable, found = os.access(self._path, os.W_OK), os.statvfs(self._path)
+        except OSError as error:
+            raise StorageUnavailable(f"sqlite: {self._path.name}: {error.strerror}") from error
+        if not writable:
+            raise StorageUnavailable(f"sqlite: this process may not write to {self._path.name}")
+        # A file system that counts no blocks tells nothing.
+        if found.f_blocks and found.f_bavail * found.f_frsize < LEAST_FREE_BYTES:
+            raise StorageFull(f"sqlite: no space is left on the disk of {self._path.name}")
+
     def close(self) -> None:
         """Close what is idle now and what is lent when it comes back."""
         self._closed = True
         self._close_idle()
 
     def _take(self) -> sqlite3.Connection:
+        if self._file is not None:
+            self._require_same_file()
         try:
             return self._idle.pop()
         except IndexError:
             with self._opening:
                 return self._connect()
+
+    def _require_same_file(self) -> None:
+        """Return when the file is the one that was opened first. Raises StorageUnavailable."""
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise StorageUnavailable(f"sqlite: {self._path.name} was removed: {_RESTART}") from error
+        if self._file is None:
+            self._file = found.st_dev, found.st_ino
+        if self._file != (found.st_dev, found.st_ino):
+            raise StorageUnavailable(f"sqlite: {self._path.name} was replaced by another file: {_RESTART}")
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if connection.in_transaction or len(self._idle) >= IDLE_CONNECTIONS:
@@ -121,6 +154,7 @@ class Connections:
         self._open.add(connection)
         try:
             _configure(connection)
+            self._require_same_file()
         except BaseException:
             self._close_one(connection)
             raise

@@ -185,6 +185,7 @@ class SqliteMetadataStore(
         """See ``MetadataStore``."""
         with self._connections.reading() as connection:
             connection.execute("SELECT count(*) FROM checkpoints").fetchone()
+        self._connections.require_writable()
 
     def close(self) -> None:
         """See ``MetadataStore``."""
