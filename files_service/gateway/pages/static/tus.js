@@ -70,7 +70,7 @@ export async function terminate(uploadId) {
   await ask("DELETE", DOOR + uploadId, { headers: VERSION, keepalive: true });
 }
 
-function create({ file, path, versionOf }, signal) {
+function create({ file, path, versionOf, requestId }, signal) {
   const sender = document.getElementById("sender")?.value.trim();
   const said = DOOR === "/tus/" ? [`filename ${base64(nameOf(path))}`, place(path, versionOf)] : [`filename ${base64(path)}`];
   if (sender) said.push(`sender ${base64(sender)}`);
@@ -79,6 +79,8 @@ function create({ file, path, versionOf }, signal) {
   return ask("POST", DOOR, { headers, signal });
 }
 
+  // An answer that is lost must not leave a second file: the creation is repeated under the same id.
+  if (DOOR === "/tus/" && !versionOf) said.push(`request_id ${base64(requestId)}`);
 function base64(text) {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }

@@ -23,12 +23,16 @@ export function alsoSend(send) {
 export const versionPath = (fileId, name) => `version of ${fileId}/${name}`;
 const VERSION = /^version of ([0-9A-Za-z-]{26,36})\//;
 
+// Without https, browsers have no randomUUID.
+const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 // States: waiting, sending, broken (goes on by itself), paused, done, failed, cancelled.
 export class Upload extends EventTarget {
   constructor(file, path, print) {
     super();
     Object.assign(this, { file, path, print, state: "waiting", received: 0, message: "", code: "" });
     this.uploadId = recall(print);
+    this.requestId = newId();
     // An upload of an earlier visit may be over at the server: then it is begun anew.
     this.mayBeginAnew = true;
     this.samples = [];
@@ -90,6 +94,7 @@ export class Upload extends EventTarget {
     this.mayBeginAnew = false;
     forget(this.print);
     this.uploadId = undefined;
+    this.requestId = newId();
     this.received = 0;
     return true;
   }
@@ -101,6 +106,7 @@ export class Upload extends EventTarget {
 
   resume() {
     this.mayBeginAnew = true;
+    if (this.state === "failed" && !this.uploadId) this.requestId = newId();
     this.become("waiting");
   }
 
