@@ -46,3 +46,21 @@ def test_a_creation_whose_answer_is_lost_leaves_one_file(visits: Visits, gateway
     expect_state(page, "done")
     assert lost == [201]
     assert files_of(gateway, "lost") == [("clip.bin", "uploaded")]
+
+
+def test_what_a_proxy_or_a_foreign_network_answers_is_no_end(visits: Visits, gateway: Served, tmp_path: Path) -> None:
+    page = visits.signed_in(url_of(gateway), "port")
+    answered: list[tuple[str, int]] = []
+
+    def answer(route: Route) -> None:
+        for status in (429, 200):
+            if (route.request.method, status) not in answered and "/tus/" in route.request.url:
+                answered.append((route.request.method, status))
+                return route.fulfill(status=status, content_type="text/html", body="<p>Sign in to this network")
+        return route.continue_()
+
+    page.context.route("**/tus/**", answer)
+    choose(page, *paths(tmp_path, "clip.bin"))
+    expect_state(page, "done")
+    assert sorted(answered) == [(method, status) for method in ("HEAD", "PATCH", "POST") for status in (200, 429)]
+    assert files_of(gateway, "port") == [("clip.bin", "uploaded")]

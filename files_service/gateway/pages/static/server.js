@@ -49,7 +49,7 @@ export async function ask(method, path, { headers = {}, body, signal, keepalive 
   } catch {
     // An answer without a body, as to HEAD, or of somebody in between.
   }
-  const code = found.code ?? { 401: "unauthorized", 404: "not_found", 410: "gone" }[response.status];
+  const code = found.code ?? { 401: "unauthorized", 404: "not_found", 408: "busy", 410: "gone", 429: "busy" }[response.status];
   const message = found.message ?? `the server answered ${response.status}`;
   if (code === undefined && response.status >= 500) throw new Broken(message, "service_unavailable");
   // An answer that is none of ours.

@@ -15,8 +15,8 @@ export async function sendByTus(upload, signal) {
   const response = upload.uploadId
     ? await ask("HEAD", DOOR + upload.uploadId, { headers: VERSION, signal })
     : await create(upload, signal);
+  const start = offsetOf(response);
   const uploadId = upload.uploadId ?? response.headers.get("Location").split("/").pop();
-  const start = Number(response.headers.get("Upload-Offset"));
   upload.begun(uploadId, start);
   for (let offset = start; offset < file.size; ) {
     try {
@@ -39,7 +39,7 @@ async function append(uploadId, file, offset, signal) {
     const both = AbortSignal.any([signal, tooLong]);
     const answer = await ask("PATCH", DOOR + uploadId, { headers, body, signal: both });
     pace.took(performance.now() - began, body.size);
-    return Number(answer.headers.get("Upload-Offset"));
+    return offsetOf(answer);
   } catch (error) {
     if (!signal.aborted) await explain(error, body, performance.now() - began);
     throw error;
@@ -61,8 +61,14 @@ async function explain(error, body, milliseconds) {
 
 // How many bytes of an upload have arrived from its beginning on.
 export async function askOffset(uploadId) {
-  const response = await ask("HEAD", DOOR + uploadId, { headers: VERSION });
-  return Number(response.headers.get("Upload-Offset"));
+  return offsetOf(await ask("HEAD", DOOR + uploadId, { headers: VERSION }));
+}
+
+// What is no answer of ours, such as the page of a network that wants a sign-in, has none.
+function offsetOf({ headers }) {
+  const offset = headers.get("Upload-Offset");
+  if (offset === null) throw new Broken("somebody else answered", "service_unavailable");
+  return Number(offset);
 }
 
 // Whoever cancels an upload may leave the page in the same moment.
@@ -73,14 +79,14 @@ export async function terminate(uploadId) {
 function create({ file, path, versionOf, requestId }, signal) {
   const sender = document.getElementById("sender")?.value.trim();
   const said = DOOR === "/tus/" ? [`filename ${base64(nameOf(path))}`, place(path, versionOf)] : [`filename ${base64(path)}`];
+  // An answer that is lost must not leave a second file: the creation is repeated under the same id.
+  if (DOOR === "/tus/" && !versionOf) said.push(`request_id ${base64(requestId)}`);
   if (sender) said.push(`sender ${base64(sender)}`);
   if (file.type) said.push(`filetype ${base64(file.type)}`);
   const headers = { ...VERSION, "Upload-Length": file.size, "Upload-Metadata": said.join(",") };
   return ask("POST", DOOR, { headers, signal });
 }
 
-  // An answer that is lost must not leave a second file: the creation is repeated under the same id.
-  if (DOOR === "/tus/" && !versionOf) said.push(`request_id ${base64(requestId)}`);
 function base64(text) {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
