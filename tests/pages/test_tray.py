@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
@@ -9,6 +10,8 @@ from playwright.sync_api import Page, Route, expect
 from tests.cores import call
 from tests.gateway.serving import Served
 from tests.pages.visits import WAIT_MS, Visits, choose
+
+PIECES = re.compile("/tus/.+")
 
 
 def url_of(served: Served) -> str:
@@ -64,3 +67,52 @@ def test_what_a_proxy_or_a_foreign_network_answers_is_no_end(visits: Visits, gat
     expect_state(page, "done")
     assert sorted(answered) == [(method, status) for method in ("HEAD", "PATCH", "POST") for status in (200, 429)]
     assert files_of(gateway, "port") == [("clip.bin", "uploaded")]
+
+
+def test_what_another_page_sends_is_interrupted_only_when_that_page_is_closed(
+    visits: Visits, gateway: Served, tmp_path: Path
+) -> None:
+    page = visits.signed_in(url_of(gateway), "two")
+    # Nobody answers: the piece stays under way.
+    page.route(PIECES, lambda route: None)
+    with page.expect_request(PIECES):
+        choose(page, *paths(tmp_path, "clip.bin"))
+    other = page.context.new_page()
+    other.goto(url_of(gateway))
+    # The other page has found out who sends it, and waits for the end of that.
+    other.wait_for_function("() => navigator.locks.query().then(({ pending }) => pending.length === 1)")
+    expect(other.locator(".upload")).to_have_count(0)
+    page.close(run_before_unload=False)
+    expect_state(other, "unfinished")
+    with other.expect_response(lambda answer: answer.request.method == "DELETE"):
+        other.get_by_label("Cancel clip.bin").click()
+    assert files_of(gateway, "two") == []
+
+
+def test_giving_interrupted_uploads_up_keeps_files_whose_end_was_not_heard(
+    visits: Visits, gateway: Served, tmp_path: Path
+) -> None:
+    page = visits.signed_in(url_of(gateway), "end")
+    places: list[str] = []
+    page.on("response", lambda answer: places.extend([answer.headers["location"]] if answer.status == 201 else []))
+    choose(page, *paths(tmp_path, "a.bin", "b.bin", "c.bin"))
+    expect_state(page, "done")
+    # The last one is not there yet.
+    half = {"Upload-Length": "5", "Tus-Resumable": "1.0.0", "Upload-Metadata": "path ZC5iaW4="}
+    page.evaluate("(headers) => fetch('/tus/', { method: 'POST', headers })", half)
+    expect(page.locator(".file")).to_have_count(4)
+    page.evaluate(
+        """(places) => places.forEach((place, index) => localStorage.setItem(
+            `files:upload:end:${JSON.stringify(["abcd"[index] + ".bin", 5, 1])}`,
+            JSON.stringify({ uploadId: place.split("/").pop() })))""",
+        places,
+    )
+    page.reload()
+    expect(page.locator(".upload")).to_contain_text("4 interrupted uploads")
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        page.get_by_label("Cancel 4 interrupted uploads").click()
+    expect(page.locator(".file")).to_have_count(3)
+    assert files_of(gateway, "end") == [(name, "uploaded") for name in ("a.bin", "b.bin", "c.bin")]
+    page.reload()
+    expect(page.locator(".file")).to_have_count(3)
+    expect(page.locator(".upload")).to_have_count(0)

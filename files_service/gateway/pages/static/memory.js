@@ -4,6 +4,9 @@ import { viewer } from "./server.js";
 
 const PREFIX = `files:upload:${document.body.dataset.uploads ?? viewer}:`;
 
+// Held by the page that sends it.
+export const lockOf = (print) => `files:${print}`;
+
 export function fingerprint(file, path) {
   return JSON.stringify([path, file.size, file.lastModified]);
 }

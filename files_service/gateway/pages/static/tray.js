@@ -1,7 +1,7 @@
 // The tray of uploads: a row for each batch, which may be one file; it stays when another page is shown.
 
 import { icon } from "./icon.js";
-import { forget, unfinished } from "./memory.js";
+import { forget, lockOf, unfinished } from "./memory.js";
 import { pick } from "./picking.js";
 import * as queue from "./queue.js";
 import { Refused } from "./server.js";
@@ -197,8 +197,15 @@ function drop(batch) {
 }
 
 // Shows what an earlier visit left: it goes on when its files are selected again.
-export function showUnfinished() {
-  const left = unfinished().filter(({ print }) => !queue.isUnderWay(print));
+export async function showUnfinished() {
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  const locks = new Set(held.map(({ name }) => name));
+  const left = [];
+  for (const each of unfinished()) {
+    if (queue.isUnderWay(each.print)) continue;
+    if (locks.has(lockOf(each.print))) showWhenFree(each);
+    else left.push(each);
+  }
   if (!left.length) return;
   build();
   tray.hidden = false;
@@ -211,6 +218,16 @@ function leftRow(label, says, select) {
   row.dataset.state = "unfinished";
   row.querySelector(".upload-says").textContent = says;
   const button = row.querySelector(".pause");
+// Another page sends it: it is interrupted only if that page ends before it.
+async function showWhenFree(each) {
+  await navigator.locks.request(lockOf(each.print), { mode: "shared" }, () => {});
+  const [left] = unfinished().filter(({ print }) => print === each.print && !queue.isUnderWay(print));
+  if (!left) return;
+  build();
+  showLeft(left);
+  tray.hidden = false;
+}
+
   button.textContent = "Select file";
   button.setAttribute("aria-label", `Select ${words.name(label)} again to resume`);
   button.addEventListener("click", select);
@@ -236,7 +253,7 @@ function showLeft({ print, path, size, modified, uploadId }) {
   row.dataset.print = print;
   row.querySelector(".cancel").addEventListener("click", () => {
     over();
-    terminate(uploadId).catch(() => {});
+    giveUp(uploadId, size);
   });
   askOffset(uploadId).then(
     (offset) => {
@@ -256,15 +273,24 @@ function showManyLeft(left) {
   const row = leftRow(label, "Select the same files or folder again to resume", async () => {
     take(await pick());
     row.remove();
+// Its end may not have been heard: then it is a file, which stays.
+async function giveUp(uploadId, size) {
+  try {
+    if ((await askOffset(uploadId)) < size) await terminate(uploadId);
+  } catch {
+    // The server forgets it by itself after a while.
+  }
+}
+
     showUnfinished();
   });
   row.querySelector(".pause").textContent = "Select files";
   row.querySelector(".cancel").addEventListener("click", () => {
     row.remove();
     drawHead();
-    for (const { print, uploadId } of left) {
+    for (const { print, size, uploadId } of left) {
       forget(print);
-      terminate(uploadId).catch(() => {});
+      giveUp(uploadId, size);
     }
   });
 }

@@ -1,6 +1,6 @@
 // One file on its way: goes on after every interruption, by tus, or by WebSocket where a proxy takes no tus.
 
-import { forget, recall, remember } from "./memory.js";
+import { forget, lockOf, recall, remember } from "./memory.js";
 import { Broken, Refused } from "./server.js";
 import { sendByTus, terminate } from "./tus.js";
 import { failure } from "./words.js";
@@ -44,7 +44,7 @@ export class Upload extends EventTarget {
     // A later run has a signal of its own.
     const { signal } = (this.stopping = new AbortController());
     if (!navigator.locks) return this.send(signal);
-    return navigator.locks.request(`files:${this.print}`, { ifAvailable: true }, (lock) => {
+    return navigator.locks.request(lockOf(this.print), { ifAvailable: true }, (lock) => {
       if (lock) return this.send(signal);
       this.become("failed", "Another page uploads this file");
     });
