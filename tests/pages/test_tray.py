@@ -116,3 +116,27 @@ def test_giving_interrupted_uploads_up_keeps_files_whose_end_was_not_heard(
     page.reload()
     expect(page.locator(".file")).to_have_count(3)
     expect(page.locator(".upload")).to_have_count(0)
+
+
+def test_a_batch_of_which_some_failed_says_how_many_and_is_cancelled_in_silence(
+    visits: Visits, gateway: Served, tmp_path: Path
+) -> None:
+    page = visits.signed_in(url_of(gateway), "some")
+    page.context.route("**/tus/", lambda route: route.fulfill(status=403))
+    page.evaluate("document.addEventListener('uploaded', ({ detail }) => (window.told ??= []).push(detail))")
+    choose(page, *paths(tmp_path, "a.bin", "b.bin", "c.bin"))
+    expect_state(page, "failed")
+    said = "3 files not uploaded: a.bin: The server answered 403"
+    expect(page.locator(".toast p")).to_have_text([said])
+    page.context.unroute("**/tus/")
+    page.context.route("**/tus/", lambda route: route.continue_())
+    page.get_by_role("button", name="Try again: 3 files").click()
+    expect_state(page, "done")
+    assert page.evaluate("window.told") == [3]
+    page.get_by_label("Clear 3 files").click()
+    page.context.route("**/tus/", lambda route: route.fulfill(status=403))
+    choose(page, *paths(tmp_path, "d.bin", "e.bin"))
+    expect(page.locator(".toast p")).to_have_count(2)
+    page.get_by_role("button", name="Cancel all").click()
+    expect(page.locator(".upload")).to_have_count(0)
+    expect(page.locator(".toast p")).to_have_count(2)

@@ -32,10 +32,7 @@ export function take(files, folder = "") {
   batch.addEventListener("progress", drawSoon);
   batch.addEventListener("change", () => change(batch));
   row.querySelector(".pause").addEventListener("click", () => pauseOrResume([batch]));
-  row.querySelector(".cancel").addEventListener("click", () => {
-    queue.cancel(batch.uploads);
-    drop(batch);
-  });
+  row.querySelector(".cancel").addEventListener("click", () => cancel(batch));
   words.announce(`${batch.total === 1 ? batch.label : words.count(batch.total, "file")}: upload started`);
   draw();
 }
@@ -57,11 +54,7 @@ function build() {
   });
   tray.querySelector(".pause-all").addEventListener("click", () => pauseOrResume([...batches.keys()]));
   tray.querySelector(".cancel-all").addEventListener("click", () => {
-    for (const batch of [...batches.keys()]) {
-      if (batch.isOver) continue;
-      queue.cancel(batch.uploads);
-      drop(batch);
-    }
+    for (const batch of [...batches.keys()]) if (batch.state !== "done") cancel(batch);
   });
   tray.querySelector(".clear").addEventListener("click", () => {
     for (const batch of [...batches.keys()]) if (batch.state === "done") drop(batch);
@@ -161,29 +154,41 @@ function drawHead() {
   all.textContent = sum.going ? "Pause all" : "Resume all";
   all.hidden = !sum.going && !sum.stopped;
   tray.querySelector(".cancel-all").hidden = !sum.going && !sum.stopped;
-  tray.querySelector(".clear").hidden = !sum.done;
+  tray.querySelector(".clear").hidden = ![...batches.keys()].some((batch) => batch.state === "done");
   tray.hidden = !list.children.length;
 }
 
 function change(batch) {
+  if (!batches.has(batch)) return;
   // Ten thousand that are paused together are drawn once.
   if (batch.isOver) draw();
   else drawSoon();
-  if (!batches.has(batch) || !batch.total) return;
   const label = words.name(batch.label);
   if (batch.state === "broken") words.announce(`The connection was lost; ${label} resumes when it is back`);
   if (!batch.isOver) return;
+  tellUploaded(batch);
   if (batch.state === "failed") {
-    const [first] = [...batch.uploads].filter((each) => each.state === "failed");
-    toast(`${label} ${batch.total === 1 ? "was" : "were"} not uploaded: ${first.message}`, { failed: true });
+    const [only] = batch.uploads;
+    toast(batch.total === 1 ? `${label} was not uploaded: ${only.message}` : sayingOf(batch), { failed: true });
   } else {
-    document.dispatchEvent(new CustomEvent("uploaded", { detail: batch.counts.done }));
     words.announce(batch.total === 1 ? `${label} was uploaded` : `${words.count(batch.total, "file")} uploaded`);
     const row = batches.get(batch);
     row.querySelector(".pause").hidden = true;
     row.querySelector(".cancel").setAttribute("aria-label", `Clear ${label}`);
-    row.querySelector(".cancel").onclick = () => drop(batch);
   }
+}
+
+// Says how many have arrived since it was said last: of a batch, some may have failed and be tried again.
+function tellUploaded(batch) {
+  const fresh = batch.counts.done - (batch.told ?? 0);
+  batch.told = batch.counts.done;
+  if (fresh) document.dispatchEvent(new CustomEvent("uploaded", { detail: fresh }));
+}
+
+function cancel(batch) {
+  tellUploaded(batch);
+  drop(batch);
+  queue.cancel(batch.uploads);
 }
 
 function drop(batch) {
@@ -213,11 +218,6 @@ export async function showUnfinished() {
   for (const each of left) showLeft(each);
 }
 
-function leftRow(label, says, select) {
-  const row = makeRow(label);
-  row.dataset.state = "unfinished";
-  row.querySelector(".upload-says").textContent = says;
-  const button = row.querySelector(".pause");
 // Another page sends it: it is interrupted only if that page ends before it.
 async function showWhenFree(each) {
   await navigator.locks.request(lockOf(each.print), { mode: "shared" }, () => {});
@@ -228,6 +228,11 @@ async function showWhenFree(each) {
   tray.hidden = false;
 }
 
+function leftRow(label, says, select) {
+  const row = makeRow(label);
+  row.dataset.state = "unfinished";
+  row.querySelector(".upload-says").textContent = says;
+  const button = row.querySelector(".pause");
   button.textContent = "Select file";
   button.setAttribute("aria-label", `Select ${words.name(label)} again to resume`);
   button.addEventListener("click", select);
@@ -268,11 +273,6 @@ function showLeft({ print, path, size, modified, uploadId }) {
   );
 }
 
-function showManyLeft(left) {
-  const label = words.count(left.length, "interrupted upload");
-  const row = leftRow(label, "Select the same files or folder again to resume", async () => {
-    take(await pick());
-    row.remove();
 // Its end may not have been heard: then it is a file, which stays.
 async function giveUp(uploadId, size) {
   try {
@@ -282,6 +282,11 @@ async function giveUp(uploadId, size) {
   }
 }
 
+function showManyLeft(left) {
+  const label = words.count(left.length, "interrupted upload");
+  const row = leftRow(label, "Select the same files or folder again to resume", async () => {
+    take(await pick());
+    row.remove();
     showUnfinished();
   });
   row.querySelector(".pause").textContent = "Select files";
