@@ -71,8 +71,8 @@ def test_sizes_and_times_are_said_as_people_say_them(page: Page) -> None:
     sizes = [0, 999, 1_000, 1_234_567, 99_960_000, 200_000_000, 3 * 10**12]
     said = run(page, "words.js", "return value.map(m.size);", sizes)
     assert said == ["0 B", "999 B", "1.0 kB", "1.2 MB", "100 MB", "200 MB", "3.0 TB"]
-    said = run(page, "words.js", "return value.map(m.duration);", [0.2, 59.2, 61, 3_599, 7_380])
-    assert said == ["1 s", "60 s", "2 min", "60 min", "2 h 3 min"]
+    said = run(page, "words.js", "return value.map(m.duration);", [0.2, 59.2, 61, 3_599, 7_199, 7_380])
+    assert said == ["1 s", "60 s", "2 min", "60 min", "2 h 0 min", "2 h 3 min"]
 
 
 def test_the_rate_is_that_of_late(page: Page) -> None:
@@ -106,3 +106,36 @@ def test_a_file_is_known_again_by_path_size_and_time(page: Page) -> None:
     assert found == ["id-p0", None, None, None]
     assert [(each["path"], each["size"], each["uploadId"]) for each in shown] == [("d/a", 3, "id-p0")]
     assert rest == []
+
+
+def test_an_upload_that_is_paused_and_resumed_at_once_goes_on(page: Page) -> None:
+    code = """
+        const batch = m.enqueue([{ file: new File(["x"], "once.bin"), path: "once.bin" }], "");
+        const states = [];
+        const [upload] = batch.uploads;
+        upload.addEventListener("change", () => states.push([upload.state, m.isBusy()]));
+        m.pause(batch.uploads);
+        m.resume(batch.uploads);
+        const changed = () => new Promise((resolve) => upload.addEventListener("change", resolve, { once: true }));
+        while (!batch.isOver) await changed();
+        return states;"""
+    states = run(page, "queue.js", code)
+    assert [state for state, _ in states] == ["paused", "waiting", "sending", "done"]
+    assert all(is_busy for _, is_busy in states)
+
+
+def test_what_is_dropped_goes_to_the_folder_where_it_was_dropped(page: Page) -> None:
+    code = """
+        const main = document.getElementById("main");
+        main.dataset.folder = "here";
+        const taken = new Promise((resolve) => m.watchPicking(([{ path }], folder) => resolve([path, folder])));
+        const file = new File(["x"], "one.txt");
+        const entry = { isFile: true, fullPath: "/one.txt", file: (found) => setTimeout(() => {
+            main.dataset.folder = "elsewhere";
+            found(file);
+        }) };
+        const drop = new Event("drop");
+        drop.dataTransfer = { types: ["Files"], items: [{ webkitGetAsEntry: () => entry }], files: [file] };
+        window.dispatchEvent(drop);
+        return taken;"""
+    assert run(page, "picking.js", code) == ["one.txt", "here"]

@@ -12,7 +12,7 @@ export function watchPicking(take) {
     const kind = event.target.closest?.("[data-pick]")?.dataset.pick;
     if (kind) pick({ folder: kind === "folder" }).then((files) => take(files, folderHere()));
   });
-  watchDropping((files) => take(files, folderHere()));
+  watchDropping(take);
 }
 
 // Asks for files, or for a folder. Resolves when some were chosen, and never when nobody chose.
@@ -53,7 +53,9 @@ function watchDropping(take) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     mark(0);
-    take(few(await filesOf(event.dataTransfer)));
+    // A large folder takes a while to be read, and somebody may go on to another page meanwhile.
+    const folder = folderHere();
+    take(few(await filesOf(event.dataTransfer)), folder);
   });
 }
 

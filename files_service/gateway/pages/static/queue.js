@@ -53,8 +53,11 @@ function labelOf(files) {
 }
 
 function next() {
-  while (running.size < AT_ONCE && waiting.length) {
-    const upload = waiting.shift();
+  while (running.size < AT_ONCE) {
+    // One that was paused and resumed at once waits for the end of its earlier run.
+    const at = waiting.findIndex((each) => !running.has(each));
+    if (at < 0) break;
+    const [upload] = waiting.splice(at, 1);
     running.add(upload);
     stayAwake();
     upload.run().finally(() => {
@@ -109,13 +112,16 @@ export function isBusy() {
   return running.size + waiting.length > 0;
 }
 
-// A screen that goes dark ends uploads on many phones.
+// A screen that goes dark ends uploads on many phones. The lock ends whenever the page is hidden.
+document.addEventListener("visibilitychange", () => running.size && document.visibilityState === "visible" && stayAwake());
+
 async function stayAwake() {
   if (wakeLock || !navigator.wakeLock) return;
   wakeLock = "asked";
   try {
     wakeLock = await navigator.wakeLock.request("screen");
     wakeLock.addEventListener("release", () => (wakeLock = undefined));
+    if (!running.size) await wakeLock.release();
   } catch {
     // Refused on a battery that is low, or for a page that nobody sees.
     wakeLock = undefined;
