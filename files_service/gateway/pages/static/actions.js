@@ -13,13 +13,19 @@ const MANY = 50;
 
 class Sentence extends Error {}
 
-// Does the same to many files ({fileId, name, …}), a thousand at a time. Returns what became of each.
+// Does the same to many files ({fileId, name, …}), a thousand at a time. Returns what became of each, in their order.
 async function bulk(action, files, extra = () => ({})) {
   const results = [];
   for (let at = 0; at < files.length; at += AT_ONCE) {
     const some = files.slice(at, at + AT_ONCE);
     const items = some.map((file) => ({ file_id: file.fileId, ...extra(file) }));
-    results.push(...(await tell("POST", "/api/files/bulk", { action, items })).results);
+    try {
+      results.push(...(await tell("POST", "/api/files/bulk", { action, items })).results);
+    } catch (error) {
+      if (!at) throw error;
+      // The thousands before stay changed, and are told.
+      return [...results, ...files.slice(at).map(() => ({ ok: false, error }))];
+    }
   }
   return results;
 }
@@ -28,14 +34,14 @@ function named(files) {
   return files.length === 1 ? words.name(files[0].name) : words.count(files.length, "file");
 }
 
-// Throws a sentence when not one file was changed, and says it when some were not.
+// Returns the files that were changed. Throws a sentence when there are none, and says it when some were not.
 function judge(files, results, verb) {
   const failed = results.filter((each) => !each.ok);
-  if (!failed.length) return files.length;
+  if (!failed.length) return files;
   const why = words.failure(failed[0].error);
   if (failed.length === files.length) throw new Sentence(`${named(files)} could not be ${verb}. ${why}.`);
   toast(`${words.count(failed.length, "file")} could not be ${verb}. ${why}.`, { failed: true });
-  return files.length - failed.length;
+  return files.filter((_, index) => results[index].ok);
 }
 
 async function attempt(files, verb, work) {
@@ -51,12 +57,12 @@ async function attempt(files, verb, work) {
 export async function trash(files, changed) {
   if (files.length > MANY && !(await sure(files))) return;
   const done = await attempt(files, "deleted", async () => {
-    const results = await bulk("trash", files);
-    for (const { fileId } of files) cancelFile(fileId);
-    return judge(files, results, "deleted");
+    const trashed = judge(files, await bulk("trash", files), "deleted");
+    for (const { fileId } of trashed) cancelFile(fileId);
+    return trashed;
   });
   if (!done) return;
-  toast(`${named(files)} moved to the trash`, { undo: () => restore(files, changed), isKnown: true });
+  toast(`${named(done)} moved to the trash`, { undo: () => restore(done, changed), isKnown: true });
   changed();
 }
 
@@ -68,7 +74,7 @@ function sure(files) {
 
 export async function restore(files, changed) {
   const done = await attempt(files, "restored", async () => judge(files, await bulk("restore", files), "restored"));
-  if (done) toast(`${named(files)} restored`);
+  if (done) toast(`${named(done)} restored`);
   changed();
 }
 
@@ -81,13 +87,14 @@ export async function rename(file, changed) {
     submit: async (text) => {
       const [result] = await sentences(() => bulk("rename", [file], () => ({ name: text })));
       if (!result.ok) throw new Error(`${words.failure(result.error)}.`);
-      return text;
+      // A name that was taken got a number.
+      return result.path ? words.nameOf(result.path) : text;
     },
   });
   if (!name) return;
   toast(`Renamed to ${words.name(name)}`, {
     undo: async () => {
-      await attempt([file], "renamed", () => bulk("rename", [file], () => ({ name: file.name })));
+      await attempt([file], "renamed", async () => judge([file], await bulk("rename", [file], () => ({ name: file.name })), "renamed"));
       changed();
     },
   });
@@ -103,9 +110,13 @@ async function sentences(work) {
 }
 
 export async function move(files, here, changed) {
-  const { folders } = await (await request("GET", `/api/folders?path=${encodeURIComponent(here)}&limit=100`)).json().catch(() => ({ folders: [] }));
   const list = element("datalist", { id: "folders" });
-  for (const { path } of folders) list.append(element("option", { value: path }));
+  try {
+    const { folders } = await (await request("GET", `/api/folders?path=${encodeURIComponent(here)}&limit=100`)).json();
+    for (const { path } of folders) list.append(element("option", { value: path }));
+  } catch {
+    // Suggestions alone: the question is asked without them.
+  }
   const input = element("input", { name: "folder", value: here, maxLength: 1024, autocomplete: "off" });
   input.setAttribute("list", list.id);
   const target = await ask({
@@ -114,18 +125,18 @@ export async function move(files, here, changed) {
     content: [field("Folder", input, "A new folder is made. Empty: no folder around it."), list],
     submit: async (data) => {
       const folder = data.get("folder").trim().replace(/^\/+|\/+$/g, "");
-      await sentences(async () => judge(files, await bulk("move", files, () => ({ folder })), "moved"));
-      return { folder };
+      return { folder, moved: await sentences(async () => judge(files, await bulk("move", files, () => ({ folder })), "moved")) };
     },
   });
   if (!target) return;
+  const { moved } = target;
   const where = target.folder || "the top";
   const undo = async () => {
-    const placed = files.filter((file) => file.path);
-    if (placed.length) await attempt(placed, "moved back", () => bulk("move", placed, (file) => ({ path: file.path })));
+    const placed = moved.filter((file) => file.path);
+    await attempt(placed, "moved back", async () => judge(placed, await bulk("move", placed, (file) => ({ path: file.path })), "moved back"));
     changed();
   };
-  toast(`${named(files)} moved to ${words.name(where)}`, files.some((file) => file.path) ? { undo } : {});
+  toast(`${named(moved)} moved to ${words.name(where)}`, moved.some((file) => file.path) ? { undo } : {});
   changed();
 }
 
@@ -153,8 +164,13 @@ export async function copyLink(file) {
 // Several files as one archive.
 export async function download(files) {
   await attempt(files, "downloaded", async () => {
-    if (files.length === 1) return void location.assign(`${base}/download/${files[0].fileId}?raw=1`);
+    if (files.length === 1) return save(`${base}/download/${files[0].fileId}?raw=1`);
     const { archive_id: id } = await tell("POST", "/api/archives", { file_ids: files.map((file) => file.fileId) });
-    location.assign(`${base}/api/archives/${id}`);
+    save(`${base}/api/archives/${id}`);
   });
+}
+
+// Leaves no page: while files are sent, a browser would ask whether to stay.
+function save(href) {
+  element("a", { href, download: "" }).click();
 }

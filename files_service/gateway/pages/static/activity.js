@@ -24,7 +24,7 @@ export function start(main) {
     if (!event.target.matches(".undo")) return;
     event.preventDefault();
     const ids = new FormData(event.target).getAll("file_id");
-    const files = ids.map((fileId) => ({ fileId, name: count(ids.length, "file") }));
+    const files = ids.map((fileId) => ({ fileId, name: count(1, "file") }));
     event.target.remove();
     await restore(files, changed);
   });

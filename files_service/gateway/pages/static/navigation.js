@@ -29,6 +29,8 @@ export function watchNavigation() {
   window.addEventListener("popstate", ({ state }) => {
     // A place of the page that is shown, such as that of the skip link.
     if (location.hash && pageOf(location) === shown) return;
+    // What was asked, and a picture that is open, belong to the page that is left.
+    for (const open of document.querySelectorAll("dialog[open]")) open.close();
     show(location.href, state?.scroll ?? 0);
   });
   window.addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());

@@ -24,7 +24,11 @@ export function watchSelection(list, actions, query) {
   let last;
   const boxes = () => [...list.querySelectorAll(".choose")];
   const draw = () => {
-    for (const box of boxes()) box.checked = selected.has(box.value);
+    for (const box of boxes()) {
+      box.checked = selected.has(box.value);
+      // It may have been renamed, moved or made anew since it was selected.
+      if (box.checked) set(box, true);
+    }
     drawBar(list, actions, query, draw);
   };
   const set = (box, checked) => {
