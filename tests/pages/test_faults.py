@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from files_service.gateway.pages.links import name_of
 from tests.cores import processed_file, sqlite_core, with_preview
 from tests.gateway.serving import Served, serving
 from tests.pages.pictures import png
@@ -50,6 +52,20 @@ def test_without_a_network_a_question_keeps_its_answer_and_says_why(visits: Visi
     page.context.set_offline(False)
     page.locator("dialog").get_by_role("button", name="Rename").click()
     expect(page.locator(".file .name")).to_have_text(["two.bin"])
+
+
+def test_a_name_that_is_refused_is_told_without_its_field(visits: Visits, gateway: Served) -> None:
+    processed_file(gateway.core, b"x", owner="rul", name="one.bin", path="one.bin")
+    page = visits.signed_in(url_of(gateway), "rul")
+    more(page, "one.bin", "Rename")
+    page.locator("dialog input").fill("a/b")
+    page.locator("dialog").get_by_role("button", name="Rename").click()
+    expect(page.locator('dialog [role="alert"]')).to_have_text(re.compile("^It must .*[^.][.]$"))
+
+
+@pytest.mark.parametrize(("count", "name"), [(0, "Link"), (1, "1 file"), (2, "2 files")])
+def test_a_link_without_a_title_is_known_by_its_files(count: int, name: str) -> None:
+    assert name_of({"label": "", "title": "", "path": None, "items": ["id"] * count}) == name
 
 
 def test_a_failure_at_the_end_of_a_long_list_is_seen_there(visits: Visits, gateway: Served) -> None:

@@ -34,7 +34,9 @@ async def links(request: web.Request, viewer: str) -> web.StreamResponse:
 
 def name_of(share: JSON) -> str:
     """Return the name by which an owner knows a link."""
-    return str(share["label"] or share["title"] or share["path"] or f"{len(share['items'])} files")
+    count = len(share["items"])
+    files = f"{count} {'file' if count == 1 else 'files'}" if count else "Link"
+    return str(share["label"] or share["title"] or share["path"] or files)
 
 
 def _state_of(share: JSON, now: int) -> str:

@@ -84,9 +84,13 @@ async function end(path, title, reload) {
   reload();
 }
 
+const WRONG = { current: "The current password is wrong.", code: "This code is wrong or was used already." };
+
 // Some changes want to know that it is still the same person.
 function sentence(error) {
-  return error.details?.sign_in === "fresh" ? "Sign out and sign in again first: this needs a sign-in of the last 15 minutes." : `${words.failure(error)}.`;
+  const { sign_in, field } = error.details ?? {};
+  if (sign_in === "fresh") return "Sign out and sign in again first: this needs a sign-in of the last 15 minutes.";
+  return (["forbidden", "bad_request"].includes(error.code) && WRONG[field]) || `${words.failure(error)}.`;
 }
 
 async function attempt(work) {
@@ -114,9 +118,11 @@ async function changePassword() {
 async function secondFactor() {
   let begun;
   try {
-    begun = await attempt(() => tell("POST", "/api/auth/totp", {}));
+    begun = await tell("POST", "/api/auth/totp", {});
   } catch (error) {
-    return toast(error.message, { failed: true });
+    // There is one.
+    if (error.code === "conflict") return endSecondFactor();
+    return toast(sentence(error), { failed: true });
   }
   const code = element("input", { name: "code", required: true, inputMode: "numeric", autocomplete: "one-time-code" });
   const key = element("input", { value: begun.secret, readOnly: true });
@@ -129,6 +135,21 @@ async function secondFactor() {
   if (!done) return;
   const codes = element("pre", { textContent: done.recovery_codes.join("\n") });
   await dialog({ title: "Recovery codes", content: [element("p", { textContent: "Each replaces a code once. They are shown only now." }), codes] });
+}
+
+async function endSecondFactor() {
+  const code = element("input", { name: "code", required: true, autocomplete: "one-time-code" });
+  const done = await dialog({
+    title: "Turn the second factor off?",
+    accept: "Turn off",
+    danger: true,
+    content: [
+      element("p", { textContent: "It is on. For another app or new recovery codes, turn it off and on again." }),
+      field("Code", code, "Six digits, or one of your recovery codes."),
+    ],
+    submit: (data) => attempt(() => tell("DELETE", "/api/auth/totp", { code: data.get("code") })),
+  });
+  if (done) toast("The second factor is off");
 }
 
 async function createKey() {
