@@ -397,7 +397,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     """
     _check_top_level(config)
     try:
-        ours: dict[str, Any] = SettingsSchema().load(_given(config.get("FILES") or {}))
+        ours: dict[str, Any] = _schema().load(_given(config.get("FILES") or {}))
     except ValidationError as error:
         faults = "; ".join(f"FILES.{key}: {' '.join(map(str, text))}" for key, text in error.messages_dict.items())
         raise BadSettings(faults) from error
@@ -433,6 +433,12 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
+
+
+@lru_cache(maxsize=1)
+def _schema() -> SettingsSchema:
+    # To make one copies each of its fields: more than to load settings by it.
+    return SettingsSchema()
 
 
 def _given(section: Any) -> Any:
