@@ -174,12 +174,17 @@ SCREENS = (
 
 @dataclass
 class Look:
-    """One way of looking at screens: a theme and a window. Each person has a profile for all of its screens."""
+    """One way of looking at screens: a theme and a window. Each person has a profile for all of its screens.
+
+    Also one page, until something is done on it: to open a page takes a browser three times as long as the way to
+    another address.
+    """
 
     visits: Visits
     house: House
     options: dict[str, Any]
     _profiles: dict[str, Any] = field(default_factory=dict)
+    _pages: dict[str, Page] = field(default_factory=dict)
 
     def open(self, screen: Screen) -> Page:
         """Open the page of a screen, as the server gives it."""
@@ -188,8 +193,10 @@ class Look:
             if screen.who:
                 token = self.house.people[screen.who].token
                 profile.add_cookies([{"name": COOKIE, "value": token, "url": self.house.url}])
-        page: Page = self._profiles[screen.who].new_page()
-        page.on("dialog", lambda dialog: dialog.accept())
+        if screen.who not in self._pages:
+            self._pages[screen.who] = self._profiles[screen.who].new_page()
+            self._pages[screen.who].on("dialog", lambda dialog: dialog.accept())
+        page = self._pages[screen.who]
         page.goto(self.house.url + self.house.paths.get(screen.path, screen.path))
         return page
 
@@ -200,7 +207,8 @@ class Look:
         page.wait_for_function(READY)
         screen.enter(page)
         yield page
-        page.close()
+        if screen.enter is not stay:
+            self._pages.pop(screen.who).close()
 
 
 # The module of a screen has shown what needs it, and nothing moves any more.

@@ -45,7 +45,6 @@ def test_nothing_is_dead_without_scripts(visits: Visits, house: House) -> None:
         expect(page.locator("h1").first).to_be_visible()
         if faults := [*page.evaluate(DEAD), *misfits(page, MOUSE_PX)]:
             found[screen.name] = faults
-        page.close()
     assert found == {}
 
 
