@@ -20,14 +20,7 @@ from files_service.runtime.backoff import Backoff
 from files_service.runtime.fair_queue import FairQueue
 from files_service.services.processing import bound_lease, is_overlong, run_processing
 from files_service.worker.retries import Retries
-from storage_adapters import (
-    FileRecord,
-    FileStatus,
-    ListQuery,
-    Position,
-    RecordNotFound,
-    StorageUnavailable,
-)
+from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
