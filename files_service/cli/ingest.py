@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from files_service.cli.session import Failed, Session
 from files_service.domain.sizes import number_of, shown_size
 from files_service.errors import NotSupported, Unauthorized
 from files_service.ingest.config import BadConfig, load_config, state_folder
+from files_service.ingest.database import DatabaseError
 from files_service.ingest.identity import identify
 from files_service.ingest.listing import CardUnlistable
 from files_service.ingest.options import Ending, Options, Outcome
@@ -123,7 +123,7 @@ def refusals() -> Iterator[None]:
     """Turn faults from before the first byte into failures with advice."""
     try:
         yield
-    except sqlite3.Error as error:
+    except DatabaseError as error:
         raise _unusable_state(str(error)) from error
     except OSError as error:
         reason = str(error.strerror or error)

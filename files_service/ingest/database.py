@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+DatabaseError = sqlite3.Error
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
     request_id TEXT PRIMARY KEY, service TEXT NOT NULL, owner TEXT NOT NULL, card_id TEXT NOT NULL,

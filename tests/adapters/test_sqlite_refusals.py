@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 from collections.abc import Iterator
@@ -158,7 +159,7 @@ def test_a_store_that_may_not_be_written_is_not_ready(
 ) -> None:
     store.ping()
     # An administrator may write to any file.
-    monkeypatch.setattr(connections.os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(StorageUnavailable, match=r"may not write to files\.db"):
         store.ping()
 

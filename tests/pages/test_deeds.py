@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Request, Route, expect
 
 from tests.cores import call, processed_file
 from tests.gateway.serving import Served
@@ -28,13 +29,20 @@ def do(page: Page, action: str) -> None:
     page.get_by_role("group", name="Selected files").get_by_role("button", name=action).click()
 
 
+def items_of(request: Request) -> list[dict[str, Any]]:
+    """What a request asks to be done."""
+    body: Any = request.post_data_json
+    items: list[dict[str, Any]] = body["items"]
+    return items
+
+
 def refuse_the_first(route: Route) -> None:
     """Do it to all files but the first one, which is said to be busy."""
-    asked = route.request.post_data_json
-    answer = route.fetch(post_data={**asked, "items": asked["items"][1:]}) if asked["items"][1:] else None
+    items = items_of(route.request)
+    answer = route.fetch(post_data={**(route.request.post_data_json or {}), "items": items[1:]}) if items[1:] else None
     results = answer.json()["results"] if answer else []
     busy = {"code": "busy", "message": "busy", "details": {}}
-    refused = {"file_id": asked["items"][0]["file_id"], "ok": False, "error": busy}
+    refused = {"file_id": items[0]["file_id"], "ok": False, "error": busy}
     route.fulfill(content_type="application/json", body=json.dumps({"results": [refused, *results]}))
 
 
@@ -51,7 +59,7 @@ def test_what_was_done_to_some_files_is_said_and_undone_of_those(visits: Visits,
     page.unroute(BULK)
     with page.expect_request(BULK) as undone:
         page.locator(".toast").get_by_role("button", name="Undo").click()
-    assert [each["path"] for each in undone.value.post_data_json["items"]] == ["old/1.bin", "old/2.bin"]
+    assert [each["path"] for each in items_of(undone.value)] == ["old/1.bin", "old/2.bin"]
     page.reload()
     for number in range(3):
         page.get_by_label(f"Select {number}.bin").check()
@@ -95,7 +103,7 @@ def test_a_selected_file_is_known_as_it_is_now(visits: Visits, gateway: Served) 
     page.locator("dialog").get_by_role("button", name="Move").click()
     with page.expect_request(BULK) as undone:
         page.locator(".toast").get_by_role("button", name="Undo").click()
-    assert undone.value.post_data_json["items"][0]["path"] == "old/better.bin"
+    assert items_of(undone.value)[0]["path"] == "old/better.bin"
 
 
 def test_moving_without_a_network_is_asked_and_told(visits: Visits, gateway: Served) -> None:
@@ -114,7 +122,12 @@ def test_a_download_while_files_are_sent_asks_nothing(visits: Visits, gateway: S
     choose(page, tmp_path / "clip.bin")
     expect(page.locator(".upload")).to_have_attribute("data-state", "sending")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", accept)
     page.get_by_label("Select 0.bin").check()
     with page.expect_download() as one:
         do(page, "Download")
