@@ -12,7 +12,6 @@ import pytest
 from files_service.core import Core
 from files_service.services.jobs import steps
 from files_service.services.jobs.job import Job
-from files_service.services.jobs.steps import run_step
 from files_service.worker import jobs
 from files_service.worker.jobs import JobRunner
 from storage_adapters import StorageUnavailable
@@ -65,7 +64,7 @@ def test_jobs_that_fail_neither_hide_nor_delay_the_others(
     core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun_jobs = [begun(core, owner) for owner in OWNERS]
-    failed: list[str] = []
+    run_step, failed = steps.run_step, []
 
     def fail(core: Core, job: Job) -> Job:
         if job.job_id in begun_jobs[:3]:
