@@ -24,12 +24,13 @@ from files_service.domain.analytics import (
     month_of,
     taken_at,
 )
-from files_service.services.analytics import counting
+from files_service.services.analytics import counting, timeline
 from files_service.services.analytics.documents import COLLECTION
 from files_service.services.listing.router import Lists
 from files_service.worker.analytics import CONSUMER, Analytics
-from storage_adapters import Access, DocumentQuery, ListQuery, RevisionConflict, Version
+from storage_adapters import Access, DocumentQuery, FileStatus, ListQuery, RevisionConflict, Version
 from storage_adapters.metadata.memory import MemoryMetadataStore
+from storage_adapters.ports import document_codec
 from tests.clocks import Clock
 from tests.unit.records import record
 
@@ -303,6 +304,33 @@ def test_a_step_costs_no_more_with_more_files_of_other_days(bare_core: Core) -> 
         calls[0] = 10**9 - world.interruption.after_calls
         costs.append(calls[0])
     assert max(costs[21:]) <= max(costs[1:20])
+
+
+def test_files_taken_in_very_many_months_stop_no_count(bare_core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_codec, "BODY_BYTES", 2_000)
+    monkeypatch.setattr(counting, "MOST_CAPTURED", 20)
+    world = World(bare_core)
+    for number in range(100):
+        made = record(
+            file_id=f"f{number}",
+            owner="ann",
+            created_at=START + number % 2 * DAY,
+            content_type="image/png",
+            captured_at=START - (number + 2) * 31 * DAY,
+            status=FileStatus.PROCESSED,
+        )
+        world.store.save(made, expected_revision=0, changed_at=START, event="created")
+    worker = Analytics(world.core, holder="one")
+    for _ in range(5):
+        worker.step()
+    found = timeline.months(world.core, "ann", SHOWN, actor="ann")
+    assert sum(each["count"] for each in found) == 100
+    world.store.save(
+        replace(world.store.get("f0"), captured_at=None), expected_revision=1, changed_at=START, event="updated"
+    )
+    world.clock.pass_seconds(60)
+    worker.step()
+    assert sum(each["count"] for each in timeline.months(world.core, "ann", SHOWN, actor="ann")) == 100
 
 
 def test_kinds_of_content_types() -> None:

@@ -8,6 +8,7 @@
 3. What is held is a copy of the store since it was read. Every document is written over the revision that was read
    before its parts were. When another process wrote it, or anything fails, all is forgotten and read anew.
 4. No more than ``MOST_HELD`` parts are held, and the files of one day of one owner.
+5. A document has a bounded number of months in which files were taken: beyond it they count by creation.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from files_service.services.files import files_in, require
 from storage_adapters import JSON, Change, Document, FileRecord, ListQuery, Position, Section, SupportsDocuments
 
 MOST_HELD = 50_000
+# Months of captures in one document, which a store refuses when it is too large.
+MOST_CAPTURED = 5_000
 _ORDER: Any = {"order_by": "created_at", "descending": False, "limit": 500}
 _MONTH = len("2026-11")
 
@@ -120,7 +123,7 @@ class Counts:
                 entries[kept][when][key.removeprefix(CAPTURED_PREFIX)] = list(tally)
         body = {**document.body, name: {**document.body[name], **entries[name]}}
         captured = {**document.body.get(CAPTURED, {}), **entries[CAPTURED]}
-        if captured := {when: found for when, found in captured.items() if found}:
+        if captured := _bounded(captured):
             body[CAPTURED] = captured
         else:
             body.pop(CAPTURED, None)
@@ -171,6 +174,16 @@ class Counts:
                     held.put(record.file_id, tallies_of(record))
             self._files[day] = held
         return held
+
+
+def _bounded(captured: JSON) -> JSON:
+    """Return the days or months that have captures elsewhere, as many as there is room for: those with few first."""
+    room, kept = MOST_CAPTURED, {}
+    for when, found in sorted(captured.items(), key=lambda each: (len(each[1]), each[0])):
+        room -= len(found)
+        if found and room >= 0:
+            kept[when] = found
+    return kept
 
 
 def files_of(core: Core, owner: str, after: Position | None = None) -> Iterator[Iterator[FileRecord]]:
