@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
+import orjson
+
 from files_service.core import Core
 from files_service.domain import inbox as rules
 from files_service.domain.inbox import Entry, Inbox
@@ -17,6 +19,8 @@ from storage_adapters import JSON, Document
 INBOXES = "inboxes"
 # Of an owner to whom nothing happens any more, nothing stays.
 KEPT_MS = 180 * 24 * 3_600_000
+# A store refuses larger documents, and then nobody's inbox would be filled any more.
+MOST_BYTES = 384 * 1024
 
 
 def list_notices(core: Core, actor: str | None, owner: str, *, limit: int, cursor: str | None) -> JSON:
@@ -55,7 +59,10 @@ def change_inbox(core: Core, owner: str, decide: Callable[[Inbox], Inbox]) -> In
             return before
         document = before or documents.new_document(INBOXES, segment, {}, order=f"{segment}/")
         body = {**document.body, "owner": owner, **asdict(after), "keys": list(after.keys)}
-        body["entries"] = [{**asdict(each), "file_ids": list(each.file_ids)} for each in after.entries]
+        entries = [{**asdict(each), "file_ids": list(each.file_ids)} for each in after.entries]
+        while len(orjson.dumps(entries)) > MOST_BYTES:
+            del entries[0]
+        body["entries"] = entries
         return replace(document, body=body, expires_at=core.clock() + KEPT_MS)
 
     stored = documents.change(core, INBOXES, segment, on_document)

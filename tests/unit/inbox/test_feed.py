@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
-from files_service.domain.inbox import KEPT
+from files_service.domain import inbox as rules
+from files_service.domain.inbox import KEPT, News, NewsKind
 from files_service.domain.shares import ShareEvent
 from files_service.errors import BadRequest, Forbidden
 from files_service.services.erasure import _remove_documents
 from files_service.services.files import require
 from files_service.services.inbox.feed import CONSUMER
+from files_service.services.inbox.inbox import change_inbox
 from files_service.services.shares.activity import record_event
 from files_service.services.shares.share import find_share
 from storage_adapters import SupportsChanges
@@ -82,6 +84,18 @@ def test_a_file_whose_time_in_the_trash_is_over_is_no_expired_upload(core: Core,
         ("upload_expired", "never.jpg"),
         ("uploaded", "clip.bin"),
     ]
+
+
+def test_an_inbox_with_very_long_texts_keeps_the_newest(core: Core) -> None:
+    reasons = [f"DCIM/{'x' * 1_000}: could not be read: {'y' * 800}"] * 3
+    news = [
+        News(kind=NewsKind.NOT_SAFE, key=f"{number}", at=number, about=f"{number}", facts={"reasons": reasons})
+        for number in range(KEPT)
+    ]
+    change_inbox(core, "ann", lambda before: rules.tell(before, news))
+    kept = notices(core, limit=KEPT)
+    assert KEPT // 2 < len(kept) < KEPT
+    assert [each["about"] for each in kept[:2]] == ["99", "98"]
 
 
 def test_files_that_fail_expire_change_or_go_are_told(core: Core, clock: Clock) -> None:
