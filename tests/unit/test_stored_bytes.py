@@ -147,6 +147,20 @@ def test_an_owner_who_changes_all_the_time_is_counted_now_and_then(core: Core) -
     assert reported(core) == (2 * CHUNK, 0)
 
 
+def test_a_count_by_a_clock_that_was_ahead_puts_off_no_other(core: Core) -> None:
+    clock = core.clock
+    assert isinstance(clock, Clock)
+    sent(core, "a")
+    mark(core)
+    clock.pass_seconds(10**8)
+    assert count(core) == 1
+    clock.pass_seconds(-(10**8))
+    sent(core, "b")
+    mark(core)
+    assert count(core) == 1
+    assert reported(core) == (2 * CHUNK, 0)
+
+
 def test_a_count_that_fails_keeps_no_other_back(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     for owner in ("ann", "bob"):
         sent(core, "a", owner=owner)

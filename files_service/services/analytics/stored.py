@@ -57,7 +57,10 @@ def mark_changed(core: Core, owners: Iterable[str]) -> None:
 
     def decide(document_id: str, whose: JSON, before: Document | None) -> Document:
         document = before or documents.new_document(COLLECTION, document_id, {**_NEW, **whose})
-        return _with(document, marks=document.body["marks"] + 1)
+        body = document.body
+        # A count of a clock that was ahead puts off no other.
+        due_at = body["due_at"] if (body["counted_at"] or 0) <= core.clock() else 0
+        return _with(document, marks=body["marks"] + 1, due_at=due_at)
 
     changed = sorted(set(owners))
     marked: dict[str, JSON] = {owner_segment(owner): {"owner": owner} for owner in changed}
