@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -123,7 +124,7 @@ def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[
         added: dict[str, Any] = orjson.loads(orjson.dumps(dict(hook.process(record, guarded_read))))
     except Rejected as error:
         outcome: dict[str, Any] | ProcessingFailed = failed(error.code, error.message)
-    except Exception as error:  # noqa: BLE001 - foreign code
+    except (Exception, SystemExit, CancelledError) as error:  # noqa: BLE001 - foreign code, which must end no thread
         outcome = failed("hook_failed", f"{type(hook).__name__}: {error}")
     else:
         outcome = added

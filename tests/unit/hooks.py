@@ -28,7 +28,7 @@ def hooked(core: Core, *looks: Look) -> Core:
     return replace(core, hooks=tuple(Hook(look) for look in looks))
 
 
-def failing(error: Exception) -> Look:
+def failing(error: BaseException) -> Look:
     """A hook that always raises this."""
 
     def look(record: FileRecord, read: ReadPart) -> Mapping[str, Any]:

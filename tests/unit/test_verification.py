@@ -179,6 +179,8 @@ def test_a_hook_that_refuses_ends_the_inspection_with_its_code(core: Core) -> No
 
 def test_a_hook_that_breaks_fails_the_file_and_is_named(core: Core) -> None:
     assert failure(hooked(core, failing(KeyError("x"))), uploaded(core)) == ProcessingFailed("hook_failed", "Hook: 'x'")
+    # The library of a command calls it, and it would end the worker's thread.
+    assert failure(hooked(core, failing(SystemExit(2))), uploaded(core)) == ProcessingFailed("hook_failed", "Hook: 2")
 
 
 @pytest.mark.parametrize(
