@@ -18,6 +18,7 @@ from files_service.cli.blob_checks import check_blobs
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.gateway_checks import check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
+from files_service.cli.key_checks import check_keys
 from files_service.cli.media_checks import check_media
 from files_service.cli.node_checks import check_nodes
 from files_service.cli.notice_checks import check_notices
@@ -103,6 +104,7 @@ def findings(session: Session) -> list[Finding]:
         _metadata,
         _lists,
         check_blobs,
+        _keys,
         _bytes,
         _notifications,
         _broker,
@@ -182,6 +184,14 @@ def _metadata(settings: Settings) -> Finding:
             return Finding("metadata", f"{type(store).__name__}: {', '.join(capabilities(store))}{mark}")
     except (UnknownStore, StorageError) as error:
         return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server that it names.")
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        with _opened(settings.metadata_url) as (store, is_new):
+            return Finding("keys", "no tenant has one yet") if is_new else check_keys(settings, store)
+    except (UnknownStore, StorageError) as error:
+        return Finding("keys", str(error), "See `metadata`.")
 
 
 def _lists(settings: Settings) -> Finding:

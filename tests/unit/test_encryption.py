@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from files_service.cli import cli
+from files_service.cli.key_checks import check_keys
 from files_service.config import BadSettings
 from files_service.domain.uploads import owner_segment
 from files_service.errors import KeyUnavailable as KeyUnavailableError
@@ -188,6 +189,22 @@ def test_the_command_fails_when_it_left_bytes_in_clear(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout.startswith("encrypted: 2 blobs")) == (1, True)
     key = str(bad.parent.relative_to(tmp_path / "blobs/blobs")).removesuffix(".blob")
     assert f"left as it is: {key}" in result.stderr
+
+
+def test_the_doctor_names_a_key_that_is_missing_or_still_needed(store: MemoryMetadataStore, tmp_path: Path) -> None:
+    old, new = ring_text("old"), ring_text("new")
+
+    def found(ring: str) -> tuple[bool, str]:
+        finding = check_keys(settings_for(tmp_path, FILES_ENCRYPTION_KEYS=ring), store)
+        return finding.ok, finding.text
+
+    assert found("") == (True, "encryption is off (FILES_ENCRYPTION_KEYS is empty)")
+    stored_keys(store, KeyRing.from_text(old)).current("o/x")
+    assert found(old) == (True, "1 key of tenants can be opened, old wraps new ones")
+    assert "old is still needed until `files rotate-keys` has run" in found(f"{new},{old}")[1]
+    for ring, fault in (("", "is empty"), (new, "'old' is not in"), (ring_text("old"), "another than before")):
+        ok, text = found(ring)
+        assert (ok, fault in text) == (False, True)
 
 
 def test_files_from_before_are_read_when_encryption_is_on(tmp_path: Path) -> None:

@@ -96,6 +96,16 @@ class StoredTenantKeys(TenantKeys):
                 self._documents.put_document(changed, expected_revision=document.revision)
                 yield document.document_id
 
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of the key that wraps each key of a tenant, and why this cannot be opened, "" if it can."""
+        for document in self._all():
+            fault = ""
+            try:
+                self._opened(document)
+            except KeyUnavailable as error:
+                fault = str(error)
+            yield str(document.body["wrapped_by"]), fault
+
     def _of_owner(self, owner: str) -> NamedKey:
         tenant = tenant_of(self._documents, owner, now=self._clock())
         return self._opened(self._current(tenant or ""))

@@ -38,7 +38,7 @@ class TestDoctor:
         result = run(at(served, environ), "doctor", "--json")
         assert result.exit_code == 0, result.output
         assert all(line["ok"] for line in self.lines(result).values())
-        assert len(self.lines(result)) == 18
+        assert len(self.lines(result)) == 19
 
     def test_the_operation_address_is_checked_beside_the_public_one(
         self, served: Served, environ: dict[str, str]
