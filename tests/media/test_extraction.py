@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
 from fractions import Fraction
 
 import pytest
 from PIL import Image
 
+from files_service.services.media.extraction.times import text_time
 from files_service.services.media.extraction.tone_mapping import mapped
 from files_service.services.media.extractor import Extraction, Limits, extract
 from tests.media import samples
@@ -85,6 +87,23 @@ def test_paper_white_of_a_high_dynamic_range_is_a_light_grey(transfer: str, whit
     assert max(grey) - min(grey) <= 2
     assert 180 <= grey[0] <= 205
     assert mapped(Image.new("RGB", (1, 1), (0, 0, 0)), transfer).getpixel((0, 0)) == (0, 0, 0)
+
+
+def test_a_clip_or_a_sound_that_no_decoder_knows_tells_what_its_container_does() -> None:
+    clip = samples.clip(metadata=(("creation_time", "2024-05-01T12:00:00Z"),)).replace(b"avc1", b"brxq")
+    found = opened("clip", clip)
+    assert (found.fault, found.facts["duration_ms"], found.pictures) == (None, 2000, {})
+    assert [each["source"] for each in found.facts["times"]] == ["container"]
+    hover = opened("clip", clip, samples.clip())
+    assert (hover.fault, list(hover.pictures)) == (None, ["hover"])
+    head = struct.pack("<HHIIHH", 0x7777, 1, 8_000, 8_000, 1, 8)
+    sound = b"RIFF" + struct.pack("<I", 8_036) + b"WAVEfmt " + struct.pack("<I", 16) + head
+    found = opened("sound", sound + b"data" + struct.pack("<I", 8_000) + bytes(8_000))
+    assert (found.fault, found.facts["kind"], found.facts["format"]) == (None, "sound", "wav")
+
+
+def test_a_time_before_all_years_is_none() -> None:
+    assert text_time("quicktime", "container_local", "0001-01-01T00:00:00+0200") is None
 
 
 def test_a_picture_gets_thumbnails_and_is_never_enlarged() -> None:

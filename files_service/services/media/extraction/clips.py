@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import av
 from av.container import InputContainer
@@ -35,6 +35,7 @@ _STREAMED = frozenset({"mpegts", "mpeg"})
 _MAX_TEXT = 100
 _CREATED = ("com.apple.quicktime.creationdate", "date")
 JSON = dict[str, Any]
+S = TypeVar("S", bound=Stream)
 
 
 def load() -> None:
@@ -53,10 +54,11 @@ def extract(channel: Channel, file: RangeFile, proxy: RangeFile | None, *, pictu
         channel.facts({"times": list(_times(container))})
         if not pictures or not container.streams.video:
             return
-        poster = _poster(container)
-        if poster is not None:
-            channel.facts(_facts_of_frame(container.streams.video[0], poster))
-            image = _picture(poster, container.streams.video[0], max(webp.SIZES))
+        video = _decodable(container.streams.video)
+        poster = _poster(container, video) if video is not None else None
+        if video is not None and poster is not None:
+            channel.facts(_facts_of_frame(video, poster))
+            image = _picture(poster, video, max(webp.SIZES))
             channel.picture("poster", webp.encoded(image))
             for kind, data in webp.thumbnails(image, webp.SIZES[:2]):
                 channel.picture(kind, data)
@@ -71,15 +73,22 @@ def extract(channel: Channel, file: RangeFile, proxy: RangeFile | None, *, pictu
 def _opened(file: RangeFile) -> Iterator[InputContainer]:
     with av.open(cast(Any, file), options=_OPTIONS, metadata_errors="replace") as container:
         for video in container.streams.video:
-            video.codec_context.skip_frame = "NONKEY"
-            video.codec_context.thread_count = 1
+            if _decodable((video,)) is not None:
+                video.codec_context.skip_frame = "NONKEY"
+                video.codec_context.thread_count = 1
         yield container
 
 
+def _decodable(streams: Iterable[S]) -> S | None:
+    """Return the first stream that the library can decode: raw formats of some cameras are unknown to it."""
+    return next((each for each in streams if cast(Any, each).codec_context is not None), None)
+
+
 def _facts(container: InputContainer) -> JSON:
-    video = next(iter(container.streams.video), None)
-    audio = next(iter(container.streams.audio), None)
-    facts: JSON = {"kind": "clip" if video is not None else "sound", "format": container.format.name.split(",")[0]}
+    video = _decodable(container.streams.video)
+    audio = _decodable(container.streams.audio)
+    facts: JSON = {"kind": "clip" if container.streams.video else "sound"}
+    facts["format"] = container.format.name.split(",")[0]
     if container.duration is not None and container.duration > 0:
         facts["duration_ms"] = container.duration // 1000
     if video is not None:
@@ -163,17 +172,16 @@ def _is_gpmf(stream: Any) -> bool:
     return stream.type == "data" and "gopro met" in stream.metadata.get("handler_name", "").lower()
 
 
-def _poster(container: InputContainer) -> VideoFrame | None:
+def _poster(container: InputContainer, video: VideoStream) -> VideoFrame | None:
     """Return a key frame near the beginning that is not the very first, where the clip is long enough."""
     length = (container.duration or 0) / av.time_base
     start = (container.start_time or 0) / av.time_base
     wanted = start + min(_POSTER_SECONDS, length / 10)
-    return _key_frame(container, wanted) or _key_frame(container, start)
+    return _key_frame(container, video, wanted) or _key_frame(container, video, start)
 
 
-def _key_frame(container: InputContainer, seconds: float) -> VideoFrame | None:
+def _key_frame(container: InputContainer, video: VideoStream, seconds: float) -> VideoFrame | None:
     """Return the key frame before a time, or the first one after it."""
-    video = container.streams.video[0]
     _leave_out_all_but(container, video)
     with suppress(av.FFmpegError):
         container.seek(int(seconds * av.time_base))
@@ -220,14 +228,14 @@ def _picture(frame: VideoFrame, video: VideoStream, size: int) -> Image.Image:
 
 
 def _send_hover(channel: Channel, container: InputContainer) -> None:
-    video = next(iter(container.streams.video), None)
+    video = _decodable(container.streams.video)
     if video is None or not container.duration:
         return
     count = STREAM_FRAMES if container.format.name in _STREAMED else FRAMES
     length, start = container.duration / av.time_base, (container.start_time or 0) / av.time_base
     images: dict[int | None, Image.Image] = {}
     for number in range(count):
-        frame = _key_frame(container, start + length * (number + 0.5) / count)
+        frame = _key_frame(container, video, start + length * (number + 0.5) / count)
         if frame is not None and frame.pts not in images:
             images[frame.pts] = _picture(frame, video, webp.HOVER_WIDTH)
     data = webp.animation(list(images.values())) if len(images) > 1 else None

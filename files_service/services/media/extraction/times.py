@@ -35,7 +35,11 @@ def text_time(source: str, local_source: str, text: str) -> JSON | None:
         return None
     if offset is None:
         return told(local_source, moment)
-    return told(source, moment - timedelta(minutes=offset), offset)
+    try:
+        return told(source, moment - timedelta(minutes=offset), offset)
+    except OverflowError:
+        # A clock that was never set, at the beginning of all years.
+        return None
 
 
 def offset_of(text: str) -> int | None:
