@@ -102,6 +102,23 @@ def test_a_clip_or_a_sound_that_no_decoder_knows_tells_what_its_container_does()
     assert (found.fault, found.facts["kind"], found.facts["format"]) == (None, "sound", "wav")
 
 
+def test_a_sound_with_a_cover_is_no_clip() -> None:
+    image = b"\0image/jpeg\0\3\0" + samples.jpeg()
+    frame = b"APIC" + struct.pack(">I", len(image)) + b"\0\0" + image
+    size = bytes(len(frame) >> shift & 127 for shift in (21, 14, 7, 0))
+    found = opened("sound", b"ID3\3\0\0" + size + frame + (b"\xff\xfb\x90\0" + bytes(413)) * 40)
+    assert (found.fault, found.facts["kind"], found.facts["format"]) == (None, "sound", "mp3")
+    assert "width" not in found.facts
+
+
+def test_a_scan_in_grey_of_16_bits_gets_thumbnails_in_either_order_of_bytes() -> None:
+    for mode in ("I;16", "I;16B"):
+        target = io.BytesIO()
+        Image.new(mode, (300, 200), 128 * 256).save(target, "TIFF")
+        found = opened("picture", target.getvalue())
+        assert picture(found.pictures["thumbnail-256"]).convert("L").getpixel((9, 9)) in range(126, 131)
+
+
 def test_a_time_before_all_years_is_none() -> None:
     assert text_time("quicktime", "container_local", "0001-01-01T00:00:00+0200") is None
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import av
 from av.container import InputContainer
-from av.stream import Discard, Stream
+from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -52,9 +52,9 @@ def extract(channel: Channel, file: RangeFile, proxy: RangeFile | None, *, pictu
     with _opened(file) as container:
         channel.facts(_facts(container))
         channel.facts({"times": list(_times(container))})
-        if not pictures or not container.streams.video:
+        if not pictures or not _videos(container):
             return
-        video = _decodable(container.streams.video)
+        video = _decodable(_videos(container))
         poster = _poster(container, video) if video is not None else None
         if video is not None and poster is not None:
             channel.facts(_facts_of_frame(video, poster))
@@ -79,15 +79,20 @@ def _opened(file: RangeFile) -> Iterator[InputContainer]:
         yield container
 
 
+def _videos(container: InputContainer) -> list[VideoStream]:
+    """Return the streams of moving pictures: the cover of an album is none."""
+    return [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+
+
 def _decodable(streams: Iterable[S]) -> S | None:
     """Return the first stream that the library can decode: raw formats of some cameras are unknown to it."""
     return next((each for each in streams if cast(Any, each).codec_context is not None), None)
 
 
 def _facts(container: InputContainer) -> JSON:
-    video = _decodable(container.streams.video)
+    video = _decodable(_videos(container))
     audio = _decodable(container.streams.audio)
-    facts: JSON = {"kind": "clip" if container.streams.video else "sound"}
+    facts: JSON = {"kind": "clip" if _videos(container) else "sound"}
     facts["format"] = container.format.name.split(",")[0]
     if container.duration is not None and container.duration > 0:
         facts["duration_ms"] = container.duration // 1000
@@ -228,7 +233,7 @@ def _picture(frame: VideoFrame, video: VideoStream, size: int) -> Image.Image:
 
 
 def _send_hover(channel: Channel, container: InputContainer) -> None:
-    video = _decodable(container.streams.video)
+    video = _decodable(_videos(container))
     if video is None or not container.duration:
         return
     count = STREAM_FRAMES if container.format.name in _STREAMED else FRAMES

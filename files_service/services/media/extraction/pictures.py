@@ -99,7 +99,8 @@ def _upright(image: Image.Image, transfer: str | None) -> Image.Image:
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
-        return image.point(lambda value: value / 256).convert("L").convert("RGB")
+        # Big-endian values of 16 bits know no such operation.
+        return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
     has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     return image.convert("RGBA" if has_alpha else "RGB") if image.mode not in ("RGB", "CMYK") else image
 
