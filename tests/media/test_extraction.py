@@ -109,6 +109,8 @@ def test_a_sound_with_a_cover_is_no_clip() -> None:
     found = opened("sound", b"ID3\3\0\0" + size + frame + (b"\xff\xfb\x90\0" + bytes(413)) * 40)
     assert (found.fault, found.facts["kind"], found.facts["format"]) == (None, "sound", "mp3")
     assert "width" not in found.facts
+    # Not by the name of the decoder.
+    assert found.facts["audio_codec"] == "mp3"
 
 
 def test_a_scan_in_grey_of_16_bits_gets_thumbnails_in_either_order_of_bytes() -> None:

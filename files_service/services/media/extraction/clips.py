@@ -98,13 +98,15 @@ def _facts(container: InputContainer) -> JSON:
         facts["duration_ms"] = container.duration // 1000
     if video is not None:
         width, height = _shown_size(video)
-        facts |= {"width": width, "height": height, "codec": video.codec_context.name, "bit_depth": _depth(video)}
+        codec = video.codec_context.codec.canonical_name
+        facts |= {"width": width, "height": height, "codec": codec, "bit_depth": _depth(video)}
         if video.average_rate:
             facts["frames_per_second"] = round(float(video.average_rate), 3)
         if transfer := tone_mapping.transfer_of(video.codec_context.color_trc):
             facts["hdr"] = transfer
     if audio is not None:
-        facts |= {"audio_codec": audio.codec_context.name, "sample_rate": audio.codec_context.sample_rate}
+        facts["audio_codec"] = audio.codec_context.codec.canonical_name
+        facts["sample_rate"] = audio.codec_context.sample_rate
     return {**facts, **_origin(container)}
 
 
