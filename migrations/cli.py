@@ -46,6 +46,7 @@ _STORE_NAME = "--store, or FILES_METADATA_URL"
 _STORE = click.option(
     "--store",
     envvar="FILES_METADATA_URL",
+    show_envvar=True,
     required=True,
     metavar="URL",
     help="The metadata store; default: FILES_METADATA_URL.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import click
@@ -82,11 +82,15 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
     return host.strip("[]"), int(port)
 
 
+# What is missing is named with its variable.
+_url = partial(click.option, required=True, show_envvar=True)
+
+
 def command(function: Callable[..., int]) -> Callable[..., None]:
     """Add the common options to a command, and turn its exceptions into an exit status."""
 
-    @click.option("--source", required=True, envvar="FILES_METADATA_URL", help="URL of the store to copy.")
-    @click.option("--target", required=True, envvar="FILES_LIST_URL", help="URL of the store that is the copy.")
+    @_url("--source", envvar="FILES_METADATA_URL", help="URL of the store to copy.")
+    @_url("--target", envvar="FILES_LIST_URL", help="URL of the store that is the copy.")
     @click.option("--log-level", default="INFO", envvar="FILES_LOG_LEVEL", show_default=True, help="Least level.")
     @click.option("--log-format", type=click.Choice(LOG_FORMATS), default="auto", envvar="FILES_LOG_FORMAT")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
@@ -101,7 +105,9 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
         except StorageUnavailable as error:
             status = _complain(Exit.UNAVAILABLE, str(error))
         except (LeaseHeld, CheckpointConflict):
-            status = _complain(Exit.LEASE_HELD, "another syncer is at it")
+            status = _complain(
+                Exit.LEASE_HELD, "another syncer holds the lease; `files up` runs one while FILES_LIST_URL is set"
+            )
         except SourceRefused as error:
             status = _complain(Exit.REFUSED, f"{error}; {ADVICE}")
         except Stopped:

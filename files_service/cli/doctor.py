@@ -203,6 +203,7 @@ def _lists(settings: Settings) -> Finding:
                 return Finding("lists", "the metadata store is empty, and the list store is not", FILL_ANEW)
             if is_new or is_lost:
                 return Finding("lists", f"{type(store).__name__} has never been filled", f"{START_SYNCER} {COPIES}")
+            store.ping()
             if fault := fault_of(cast(CopySource, primary), store, settings.list_url):
                 return Finding("lists", f"{fault}; the metadata store answers lists", FILL_ANEW)
             if building := being_built(store):

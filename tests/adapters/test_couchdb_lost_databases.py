@@ -9,10 +9,21 @@ import pytest
 from migrations.errors import Differences
 from migrations.runner import Runner
 from migrations.stores import MigratedStore
-from storage_adapters import Change, Document, DocumentChange, StorageUnavailable
+from storage_adapters import Change, Document, DocumentChange, ListQuery, StorageUnavailable
 from storage_adapters.metadata.couchdb import CouchMetadataStore
 from tests.adapters.couchdb_servers import assert_intact, killed_before, opened
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
+
+
+def test_a_store_that_lost_its_files_says_what_to_do(couchdb_url: str) -> None:
+    with opened(couchdb_url) as store:
+        add(store, make_record())
+        drop(store, "")
+        with pytest.raises(StorageUnavailable, match="is missing: restore it"):
+            store.ping()
+        for call in (lambda: store.get("f"), lambda: store.usage(None), lambda: store.find(ListQuery())):
+            with pytest.raises(StorageUnavailable, match=r"404 .*`files doctor` has the remedy"):
+                call()
 
 
 @pytest.mark.parametrize("lost", ["_feed", "_state", "_uploads", "_documents"])

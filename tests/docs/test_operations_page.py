@@ -51,6 +51,14 @@ def test_every_service_of_the_broker_is_named_with_its_queue() -> None:
     assert set(re.findall(r"`rpc-([a-z.]+)`", section(PAGE, "The broker"))) == names
 
 
+def test_every_part_of_the_readiness_of_a_gateway_is_documented() -> None:
+    code = {name: (ROOT / "files_service" / name).read_text() for name in ("cli/up.py", "messaging/readiness.py")}
+    parts = {name for text in code.values() for name in re.findall(r'\b(?:Part\(name=|ChildProcess\()"(\w+)"', text)}
+    assert {"metadata", "worker", "notifier"} < parts
+    documented = {plain(row["part"]) for row in rows(section(PAGE, "Health"), "part", "present", "required")}
+    assert documented - {"gateway"} == parts
+
+
 def test_every_metric_is_documented_with_its_type(tmp_path: Path) -> None:
     core = memory_core(tmp_path)
     metrics = Metrics()

@@ -193,6 +193,13 @@ def test_wrong_use_is_told_without_secrets(run: Any, arguments: list[str], probl
     assert "secret" not in result.output
 
 
+def test_a_url_that_is_missing_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FILES_METADATA_URL", raising=False)
+    monkeypatch.delenv("FILES_LIST_URL", raising=False)
+    assert "FILES_METADATA_URL" in CliRunner().invoke(cli, ["run"]).output
+    assert "FILES_LIST_URL" in CliRunner().invoke(cli, ["run", "--source", "memory://"]).output
+
+
 def test_a_store_cannot_be_its_own_copy(urls: tuple[str, str], run: Any) -> None:
     result = run("once", "--target", urls[0])
     assert result.exit_code == Exit.USAGE

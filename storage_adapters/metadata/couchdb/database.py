@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.metadata.couchdb.server import Server
+from storage_adapters.metadata.couchdb.server import Server, raised
 from storage_adapters.records import JSON
 
 CONFLICT = 409
@@ -64,7 +64,7 @@ class Database:
             document: JSON = answer
             return document
         if answer["reason"] not in _NO_DOCUMENT:
-            raise StorageUnavailable(f"couchdb: 404 for {self.name}: {answer['reason'] or 'no reason'}")
+            raise raised(status, {"name": f"for {self.name}", "reason": answer["reason"] or "no reason"})
         return None
 
     def put(self, document: JSON, *, encoded: bytes | None = None) -> str | None:

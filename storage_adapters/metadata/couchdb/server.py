@@ -43,6 +43,8 @@ _UNSAID = {
     401: "the server does not take this user and password",
     403: "the user may not do this: it must be a member of the databases, and an administrator to create them",
 }
+# Of CouchDB, and of pouchdb-server.
+_NO_DATABASE = ("Database does not exist.", "no_db_file")
 ACCEPTED, SERVER_ERROR, GATEWAY_TIMEOUT = 202, 500, 504
 _JSON = {"Content-Type": "application/json"}
 
@@ -105,7 +107,7 @@ class Server:
         except HTTPError as error:
             status, said = _refusal_of(error)
             if status not in allowed:
-                raise _raised(status, said) from error
+                raise raised(status, said) from error
             return status, said
         except Exception as error:
             # The client lets through what it stumbles over: sockets, broken answers, its own defects.
@@ -143,7 +145,10 @@ def _refusal_of(error: HTTPError) -> tuple[int, dict[str, Any]]:
     return int(status), dict(zip(("error", "reason"), said, strict=True)) if isinstance(said, tuple) else {}
 
 
-def _raised(status: int, said: Mapping[str, Any]) -> StorageUnavailable:
+def raised(status: int, said: Mapping[str, Any]) -> StorageUnavailable:
+    """Make the error of a refusal."""
     text = ": ".join(str(part) for part in said.values() if part) or _UNSAID.get(status, "")
+    if said.get("reason") in _NO_DATABASE:
+        text += "; `files doctor` has the remedy"
     timed_out = status == GATEWAY_TIMEOUT or (status == SERVER_ERROR and said.get("error") == "timeout")
     return (NoAnswerInTime if timed_out else StorageUnavailable)(f"couchdb: {status} {text}".rstrip())

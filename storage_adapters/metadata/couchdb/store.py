@@ -191,8 +191,7 @@ class CouchMetadataStore(
 
     def ping(self) -> None:
         """See ``MetadataStore``."""
-        self._files.update_seq()
-        require_databases(self._locks, self._feed.entries, self._uploads, self._documents)
+        require_databases(self._files, self._locks, self._feed.entries, self._uploads, self._documents)
 
     def close(self) -> None:
         """See ``MetadataStore``."""
