@@ -29,6 +29,7 @@ from files_service.cli.secret_checks import check_receipts, check_secrets
 from files_service.cli.session import Failed, Session
 from files_service.cli.token_checks import check_tokens
 from files_service.config import Settings
+from files_service.runtime.addresses import EVERYWHERE
 from files_service.runtime.clock import now_ms
 from files_service.runtime.data_folder import make_private
 from files_service.runtime.terminal import echo, printable
@@ -125,7 +126,10 @@ def _client(settings: Settings) -> Finding:
 
 
 def _settings(settings: Settings) -> Finding:
-    return Finding("settings", f"data folder {settings.data_dir}; URLs begin with {settings.public_url}")
+    text = f"data folder {settings.data_dir}; URLs begin with {settings.public_url}"
+    if urlsplit(settings.public_url).hostname in EVERYWHERE:
+        return Finding("settings", text, "Set FILES_PUBLIC_URL to the address at which clients reach the gateway.")
+    return Finding("settings", text)
 
 
 def _folder(settings: Settings) -> Finding:

@@ -13,7 +13,7 @@ import click
 
 from files_service.cli.processes import allow_many_descriptors
 from files_service.cli.session import Failed, Session
-from files_service.runtime.addresses import host_and_port, is_address
+from files_service.runtime.addresses import EVERYWHERE, host_and_port, is_address
 from files_service.runtime.logs import configure_logging
 from files_service.runtime.signals import listen_for_signals
 from files_service.runtime.terminal import echo
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # A folder or an identity with which the process must not run: starting it again does not help.
 REFUSED_STATUS = 3
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_URL = re.compile(rf"https?://{_ADDRESS.pattern}/?")
 
 
 @click.command()
@@ -54,6 +55,7 @@ def node(
         raise Failed("FILES_NODES_SECRET is not set", "Create one for all processes: openssl rand -hex 32.")
     if not is_address(listen):
         raise Failed(f"--listen is no address: {listen}", "For example: --listen 127.0.0.1:8090.")
+    _check_url(url, listen, has_controllers=bool(controllers))
     configure_logging(settings.log_level, settings.log_format)
     allow_many_descriptors()
     from files_service.nodes.identity import NodeRefused
@@ -88,6 +90,16 @@ def node(
     if reason is not None:
         logger.error("ended", extra={"error": str(reason)})
         raise Failed(str(reason), "Start the node again: it reads its disk.")
+
+
+def _check_url(url: str, listen: str, *, has_controllers: bool) -> None:
+    """Check that what the node tells its controllers leads others to it. Raises Failed."""
+    host, port = host_and_port(listen)
+    if url and _URL.fullmatch(url) is None:
+        raise Failed(f"--url is no URL: {url}", f"For example: --url http://10.0.0.11:{port}.")
+    if not url and has_controllers and host in EVERYWHERE:
+        advice = f"Say at which one gateways and other nodes do: --url http://HOST:{port}."
+        raise Failed(f"--listen {listen} is no address at which others reach this node", advice)
 
 
 def controller_urls(text: str) -> tuple[str, ...]:

@@ -82,7 +82,13 @@ class Pinger:
                 continue
             if answers != self._answers:
                 self._answers = answers
-                logger.info("controllers answer" if answers else "no controller answers, or the disk is away")
+                log, event = (logger.info, "controllers answer") if answers else (logger.warning, self._fault())
+                log(event, extra={"controllers": ",".join(self._controllers)})
+
+    def _fault(self) -> str:
+        if not self._controllers:
+            return "no --controllers are given: nobody is told of this node"
+        return "no controller answers" if self._has_disk() else "no pings: the disk is away"
 
 
 def _message(body: bytes) -> str:

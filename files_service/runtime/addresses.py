@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# A server listens there at all addresses of its machine; nobody reaches one by it.
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared
+
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})")
 
 _TOKEN = re.compile(r"[!-~]([ -~]*[!-~])?")

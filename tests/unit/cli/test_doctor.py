@@ -131,6 +131,11 @@ class TestDoctor:
             "ok": True,
         }
 
+    def test_an_address_that_leads_no_client_to_the_gateway_is_named(self, environ: dict[str, str]) -> None:
+        result = run({**environ, "FILES_HTTP": "0.0.0.0:8080"}, "doctor")
+        assert "✗ settings" in result.output
+        assert "Set FILES_PUBLIC_URL to the address at which clients reach the gateway." in result.output
+
     def test_secrets_that_others_may_read_are_named(self, environ: dict[str, str], tmp_path: Path) -> None:
         secrets = tmp_path / "secrets"
         secrets.mkdir(mode=0o755)

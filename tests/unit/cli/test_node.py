@@ -35,6 +35,24 @@ def test_what_is_no_address_of_a_controller_is_refused_before_the_folder_is_made
     assert not (tmp_path / "node").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--listen", "0.0.0.0:8090"], "0.0.0.0:8090 is no address at which others reach this node"),
+        (["--listen", "[::]:8090"], "--url http://HOST:8090"),
+        (["--url", "10.0.0.11:8090"], "--url is no URL: 10.0.0.11:8090"),
+        (["--url", "nodes://10.0.0.11:8090"], "--url is no URL"),
+    ],
+)
+def test_an_address_that_leads_nobody_to_the_node_is_refused(options: list[str], said: str, tmp_path: Path) -> None:
+    environ = {"FILES_DATA_DIR": str(tmp_path), "FILES_NODES_SECRET": SECRET, **SECRETS}
+    told = ["--controllers", "http://127.0.0.1:1", *options]
+    found = run(environ, "node", "--init", "--data", str(tmp_path / "node"), *told)
+    assert found.exit_code == 1
+    assert said in found.output
+    assert not (tmp_path / "node").exists()
+
+
 def test_a_controller_of_a_store_without_nodes_is_refused(tmp_path: Path) -> None:
     environ = {"FILES_DATA_DIR": str(tmp_path), "FILES_NODES_SECRET": SECRET, **SECRETS}
     found = run(environ, "controller")
