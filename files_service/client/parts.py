@@ -10,7 +10,7 @@ from typing import BinaryIO
 import requests
 
 from files_service.client.results import Address, AddressPart
-from files_service.errors import ServiceUnavailable
+from files_service.errors import BadRequest, ServiceUnavailable
 
 PIECE = 1024 * 1024
 _ATTEMPTS = 6
@@ -23,18 +23,19 @@ def send_parts(address: Address, content: BinaryIO) -> None:
     """Send what has not arrived of the bytes; call ``files.finish`` afterwards.
 
     ``content`` can be read from any position. A call with the same address goes on where an earlier one was
-    interrupted. Raises ServiceUnavailable when there is no progress.
+    interrupted. Raises ServiceUnavailable when there is no progress, BadRequest when the content is too short.
     """
     with requests.Session() as session:
         # The addresses are signed: a store refuses a password of ~/.netrc beside that.
         session.auth = lambda request: request
-        attempt = 0
+        attempt, before = 0, len(address["parts"]) + 1
         while missing := _missing(session, address):
-            sent = sum(_is_sent(session, part, content) for part in missing)
-            attempt = 0 if sent else attempt + 1
+            # A part that was sent and is not there is no progress.
+            attempt = 0 if len(missing) < before else attempt + 1
             if attempt >= _ATTEMPTS:
                 raise ServiceUnavailable("the blob store does not take the parts of the upload")
-            if sent < len(missing):
+            before, sent = len(missing), sum(_is_sent(session, part, content) for part in missing)
+            if sent < before:
                 time.sleep(0.1 * 2**attempt)
 
 
@@ -82,3 +83,6 @@ class _Body:
         while left and (piece := self._content.read(min(PIECE, left))):
             left -= len(piece)
             yield piece
+        if left:
+            # The store would wait for the rest until its time is over.
+            raise BadRequest("the content is shorter than was declared")
