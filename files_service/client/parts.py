@@ -36,7 +36,7 @@ def send_parts(address: Address, content: BinaryIO) -> None:
                 raise ServiceUnavailable("the blob store does not take the parts of the upload")
             before, sent = len(missing), sum(_is_sent(session, part, content) for part in missing)
             if sent < before:
-                time.sleep(0.1 * 2**attempt)
+                time.sleep(0.2 * 2**attempt)
 
 
 def _missing(session: requests.Session, address: Address) -> list[AddressPart]:
