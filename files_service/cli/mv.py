@@ -9,7 +9,7 @@ import click
 
 from files_service.cli.records import find_by_path, find_record
 from files_service.cli.remote import Remote, failure_of
-from files_service.cli.session import Session
+from files_service.cli.session import Failed, Session
 from files_service.domain.sizes import number_of
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
@@ -34,7 +34,7 @@ def mv(session: Session, source: str, target: str, owner: str | None, on_conflic
     whose, conflict = owner or remote.owner, {"on_conflict": on_conflict} if on_conflict else {}
     try:
         if source.endswith("/"):
-            echo(_moved(remote, {"owner": whose, "path": source, "to": target, **conflict}))
+            _tell(_moved(remote, {"owner": whose, "path": source, "to": target, **conflict}))
             return
         place = {"folder": target} if target.endswith("/") else {"path": target}
         file = remote.call("files.move", {"file_id": _file_id(remote, whose, source), **place, **conflict})
@@ -48,13 +48,26 @@ def _file_id(remote: Remote, owner: str, wanted: str) -> str:
     return str((find_by_path(remote, owner, wanted) or find_record(remote, owner, wanted))["file_id"])
 
 
-def _moved(remote: Remote, params: JSON) -> str:
-    """Move a folder, and wait until it is done."""
-    job = remote.call("folders.move", {**params, "request_id": uuid.uuid4().hex})
+def _moved(remote: Remote, params: JSON) -> JSON:
+    """Move a folder, wait until its job has ended, and return the job."""
+    job: JSON = remote.call("folders.move", {**params, "request_id": uuid.uuid4().hex})
     while job["state"] == "running":
         of_all = f" of {job['total']}" if job["total"] is not None else ""
         echo(f"{job['done']}{of_all} files moved", err=True)
         time.sleep(_LOOK_SECONDS)
         job = remote.call("jobs.info", {"job_id": job["job_id"]})
+    return job
+
+
+def _tell(job: JSON) -> None:
+    """Print what was moved, and what stays and why. Raises Failed for a job that was cancelled."""
+    way = f"{printable(job['source'])}/ to {printable(job['target'])}/"
+    for error in job["errors"]:
+        echo(printable(f"{error['file_id']} stays: {error['code']}: {error['message']}"), err=True)
     left = f", {job['skipped']} stay" if job["skipped"] else ""
-    return f"moved {printable(job['source'])}/ to {printable(job['target'])}/ ({number_of(job['done'], 'file')}{left})"
+    moved = f"{number_of(job['done'], 'file')}{left}"
+    if job["state"] == "cancelled":
+        raise Failed(f"the move of {way} was cancelled ({moved})", "Move it again: what was moved stays where it is.")
+    echo(f"moved {way} ({moved})")
+    if job["skipped"]:
+        raise SystemExit(1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from files_service.cli.mv import _tell
+from files_service.cli.session import Failed
 from tests.cores import SECRETS, call
 from tests.gateway.serving import Served
 from tests.unit.cli.running import at, run
@@ -35,6 +37,26 @@ def test_folders_are_made_filled_shown_and_moved(served: Served, environ: dict[s
     assert moved.stdout == "moved trips/2026/ to summer/ (1 file)\n"
     assert paths_of(served.core, "me") == {"summer/y.txt": file_id}
     assert in_folder(served.core, owner="me") == ["summer/", "trips/"]
+
+
+def test_a_file_that_stays_is_told_with_its_reason_and_makes_the_exit_status_1(
+    served: Served, environ: dict[str, str]
+) -> None:
+    kept, moved = (file_at(served.core, path, owner="me") for path in ("from/kept", "from/moved"))
+    call(served.core, "files.update", file_id=kept, changes={"immutable": True})
+    result = run(environ, "mv", "from/", "there")
+    assert (result.exit_code, result.stdout) == (1, "moved from/ to there/ (1 file, 1 stay)\n")
+    assert result.stderr.startswith(f"{kept} stays: immutable: ")
+    assert paths_of(served.core, "me") == {"from/kept": kept, "there/moved": moved}
+
+
+def test_a_move_that_was_cancelled_is_no_move(served: Served, environ: dict[str, str]) -> None:
+    for number in range(101):
+        file_at(served.core, f"many/{number}", owner="me")
+    job = call(served.core, "folders.move", owner="me", path="many", to="other", request_id="r")
+    call(served.core, "jobs.cancel", job_id=job["job_id"])
+    with pytest.raises(Failed, match="many/ to other/ was cancelled"):
+        _tell(call(served.core, "jobs.info", job_id=job["job_id"]))
 
 
 def test_what_cannot_be_moved_is_told(served: Served, environ: dict[str, str]) -> None:
