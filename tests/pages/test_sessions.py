@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from files_service.gateway.auth.bearer import make_token
+from files_service.gateway.auth.sessions import VIEWER
 from files_service.gateway.auth.sign_in_links import make_code
 from tests.cores import SECRETS, at_once, processed_file, sqlite_core
 from tests.gateway.serving import Reply, Served, serving
@@ -108,6 +109,16 @@ def test_cookies_of_other_programs_may_have_any_bytes(gateway: Served, foreign: 
     for alone in (foreign, "files_session=\xe9", 'files_session="\xe9'):
         assert gateway.request("GET", "/api/files", headers={"Cookie": alone}).status == 401
         assert gateway.request("GET", "/", headers={"Cookie": alone}).status == 200
+
+
+def test_the_page_of_somebody_else_does_nothing_by_a_cookie(gateway: Served) -> None:
+    for owner, viewer, status in (
+        ("ann", "ann", 200),
+        ("bob", "ann", 401),
+        ("\xe9 %", "%C3%A9%20%25", 200),
+        ("ann", "%", 401),
+    ):
+        assert gateway.request("GET", "/api/files", headers={**cookie(owner), VIEWER: viewer}).status == status
 
 
 def test_a_cookie_reads_what_its_owner_may_read(gateway: Served) -> None:

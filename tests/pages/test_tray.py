@@ -7,7 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.cores import call
+from files_service.gateway.auth.bearer import make_token
+from files_service.gateway.auth.cookies import COOKIE
+from tests.cores import SECRETS, call
 from tests.gateway.serving import Served
 from tests.pages.visits import WAIT_MS, Visits, choose
 
@@ -16,6 +18,10 @@ PIECES = re.compile("/tus/.+")
 
 def url_of(served: Served) -> str:
     return f"http://127.0.0.1:{served.port}"
+
+
+def token_of(owner: str) -> str:
+    return make_token(owner, SECRETS["FILES_JWT_SECRET"], 600)
 
 
 def files_of(served: Served, owner: str) -> list[tuple[str, str]]:
@@ -140,3 +146,22 @@ def test_a_batch_of_which_some_failed_says_how_many_and_is_cancelled_in_silence(
     page.get_by_role("button", name="Cancel all").click()
     expect(page.locator(".upload")).to_have_count(0)
     expect(page.locator(".toast p")).to_have_count(2)
+
+
+def test_files_of_a_page_never_go_to_whoever_signed_in_after(visits: Visits, gateway: Served, tmp_path: Path) -> None:
+    page = visits.signed_in(url_of(gateway), "ännä")
+    page.context.route("**/tus/", lambda route: route.abort())
+    choose(page, *paths(tmp_path, "private.bin"))
+    expect_state(page, "broken")
+    page.get_by_role("button", name="Pause: private.bin").click()
+    page.context.unroute("**/tus/")
+    page.context.add_cookies([{"name": COOKIE, "value": token_of("bob"), "url": url_of(gateway)}])
+    page.get_by_role("button", name="Resume: private.bin").click()
+    expect_state(page, "failed")
+    expect(page.locator(".banner")).to_contain_text("Somebody else is signed in")
+    assert files_of(gateway, "bob") == []
+    page.context.add_cookies([{"name": COOKIE, "value": token_of("ännä"), "url": url_of(gateway)}])
+    # As when one comes back to the page.
+    page.evaluate("document.dispatchEvent(new Event('refused'))")
+    expect_state(page, "done")
+    assert files_of(gateway, "ännä") == [("private.bin", "uploaded")]

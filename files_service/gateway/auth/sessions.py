@@ -5,12 +5,13 @@ The token is that of a session of an account, or an end user's JWT.
 1. A session counts only on requests without ``Authorization``, and only at the doors that read it.
 2. A request that may change something, and the WebSocket, must name this site as its ``Origin``.
 3. An invalid session is ignored: an address that needs a token answers 401.
+4. So is that of somebody else than a script names: its page is that of the person who was signed in before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
@@ -20,6 +21,8 @@ from files_service.gateway.auth.cookies import cookie_token
 from files_service.gateway.auth.people import found_identity, found_owner
 from files_service.gateway.state import gateway_of
 
+# The owner whose page asks, percent-encoded.
+VIEWER = "X-Files-Viewer"
 _SAFE = ("GET", "HEAD")
 _PORTS = {"http": 80, "https": 443}
 
@@ -59,11 +62,11 @@ def _read(request: web.Request) -> Session | None:
     if token is None or "Authorization" in request.headers or not is_same_site(request):
         return None
     try:
-        if is_peoples(token):
-            return Session(found_identity(request, token).actor, token)
-        return Session(found_owner(request, token), token)
+        owner = found_identity(request, token).actor if is_peoples(token) else found_owner(request, token)
     except Unauthorized:
         return None
+    viewer = request.headers.get(VIEWER)
+    return Session(owner, token) if viewer is None or unquote(viewer) == owner else None
 
 
 def is_same_site(request: web.Request) -> bool:

@@ -34,11 +34,14 @@ export async function tell(method, path, body) {
   return response.status === 204 ? undefined : response.json();
 }
 
+// Somebody else may have signed in in this browser: what is done here is not done to their files.
+const OURS = viewer ? { "X-Files-Viewer": encodeURIComponent(viewer) } : {};
+
 // A request whose answer is a success; else Refused or Broken is thrown. With keepalive it survives the page.
 export async function ask(method, path, { headers = {}, body, signal, keepalive = false } = {}) {
   let response;
   try {
-    response = await fetch(base + path, { method, headers, body, signal, keepalive });
+    response = await fetch(base + path, { method, headers: { ...OURS, ...headers }, body, signal, keepalive });
   } catch (error) {
     throw new Broken(error.message);
   }
