@@ -100,6 +100,8 @@ def _summary(text: str) -> Callable[[Page], None]:
 
 
 def _lightbox(page: Page) -> None:
+    # Before that, a picture is a link to its own page.
+    page.wait_for_function("() => !document.querySelector('main .scripted[hidden]')")
     page.locator(".photo").nth(1).click()
     expect(page.locator(".lightbox img")).to_be_visible()
 

@@ -149,3 +149,15 @@ def test_the_way_back_closes_what_was_open_over_the_page(visits: Visits, gateway
     expect(page.locator("h1")).to_have_text("Trash")
     expect(page.locator("dialog")).to_have_count(0)
     expect(page.locator("h1")).to_be_focused()
+
+
+def test_an_access_that_is_not_set_is_told_in_its_dialog(visits: Visits, gateway: Served) -> None:
+    page = with_files(visits, gateway, "shut", 1)
+    page.route("**/api/files/*/access", lambda route: route.abort())
+    page.get_by_role("button", name="Share").click()
+    page.locator("dialog summary", has_text="Address of the file").click()
+    page.locator('dialog input[value="public"]').check()
+    page.get_by_role("button", name="Set access").click()
+    said = "0.bin was not changed. There is no connection to the service."
+    expect(page.locator("dialog").get_by_role("alert").filter(has_text=said)).to_be_visible()
+    page.keyboard.press("Escape")

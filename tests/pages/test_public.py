@@ -17,7 +17,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.cores import call
 from tests.gateway.serving import Served, serving
 from tests.pages.pictures import png
-from tests.pages.visits import Visits, drop
+from tests.pages.visits import DESKTOP, PHONE, Visits, drop
 from tests.people.links import PASSWORD, move_to, share, stored, stored_at
 from tests.people.persons import Person, appoint, open_people
 from tests.waiting import wait_until
@@ -106,6 +106,11 @@ def test_a_gallery_opens_pictures_over_the_page_and_packs_a_selection(
     with page.expect_download() as waiting:
         dialog.get_by_role("link", name="Download").click()
     assert waiting.value.suggested_filename == "p2.png"
+    # A swipe is not for everybody.
+    page.set_viewport_size(PHONE)
+    dialog.get_by_role("button", name="Previous").click()
+    expect(dialog.locator("h2")).to_have_text("p1.png")
+    page.set_viewport_size(DESKTOP)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     assert "open=" not in page.url

@@ -2,7 +2,7 @@
 
 import { giveLink } from "./clipboard.js";
 import { documentOf } from "./fetched.js";
-import { viewer } from "./server.js";
+import { OURS, viewer } from "./server.js";
 import { toast } from "./toast.js";
 import { failure, tellLocalTimes } from "./words.js";
 
@@ -28,7 +28,7 @@ async function send(main, form) {
   const buttons = form.querySelectorAll("button");
   for (const each of buttons) each.disabled = true;
   try {
-    const headers = { Accept: "text/html" };
+    const headers = { ...OURS, Accept: "text/html" };
     const response = await fetch(form.action, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) });
     const fresh = await documentOf(response);
     // Signed out meanwhile, or an error that is no page.

@@ -35,7 +35,7 @@ export async function tell(method, path, body) {
 }
 
 // Somebody else may have signed in in this browser: what is done here is not done to their files.
-const OURS = viewer ? { "X-Files-Viewer": encodeURIComponent(viewer) } : {};
+export const OURS = viewer ? { "X-Files-Viewer": encodeURIComponent(viewer) } : {};
 
 // A request whose answer is a success; else Refused or Broken is thrown. With keepalive it survives the page.
 export async function ask(method, path, { headers = {}, body, signal, keepalive = false } = {}) {

@@ -64,9 +64,14 @@ function openButtons(file, changed) {
   const copy = element("button", { type: "button", textContent: "Copy address" });
   copy.addEventListener("click", () => copyLink(file));
   const box = element("details", {}, element("summary", { textContent: `Address of the file: ${choices[file.access]?.[0] ?? "Shared"}` }), ...radios, element("p", { className: "buttons" }, set, copy));
+  // A message at the edge of the page would be behind the dialog.
+  const wrong = element("p");
+  wrong.setAttribute("role", "alert");
+  box.append(wrong);
   set.addEventListener("click", async () => {
     const chosen = radios.map((each) => each.firstElementChild).find((each) => each.checked)?.value;
     if (!chosen) return;
+    wrong.textContent = "";
     try {
       await tell("PUT", `/api/files/${file.fileId}/access`, { access: chosen });
       file.access = chosen;
@@ -74,7 +79,7 @@ function openButtons(file, changed) {
       toast(`${words.name(file.name)}: ${choices[chosen][0]}, ${choices[chosen][1]}`);
       changed();
     } catch (error) {
-      toast(`${words.name(file.name)} was not changed. ${words.failure(error)}.`, { failed: true });
+      wrong.textContent = `${words.name(file.name)} was not changed. ${words.failure(error)}.`;
     }
   });
   return box;
