@@ -270,6 +270,13 @@ def index_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
     yield from other_entries(record)
 
 
+def values_in(record: FileRecord, scope: Scope, field: str) -> Iterator[SortValue]:
+    """Yield the values of the places that a record has in one scope by one field, as ``index_entries`` does for all."""
+    if field in SORT_FIELDS and scope in whole_scopes(record):
+        yield sort_value(record, field)
+    yield from (value for within, by, value in other_entries(record) if (within, by) == (scope, field))
+
+
 def whole_scopes(record: FileRecord) -> Iterator[Scope]:
     """Yield the scopes in which a record has a place in each order of ``SORT_FIELDS``.
 

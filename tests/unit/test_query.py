@@ -32,6 +32,7 @@ from storage_adapters.query import (
     satisfies,
     sort_key,
     sort_value,
+    values_in,
     whole_scopes,
 )
 from tests.contract.metadata_scenes import make_part, make_record, various_records
@@ -243,6 +244,15 @@ def test_whatever_matches_a_query_stands_in_each_of_its_candidate_scopes(record:
     assert candidates
     if matches(record, query):
         assert set(candidates) <= {scope for scope, *_ in index_entries(record)}
+
+
+def test_the_values_in_one_scope_are_those_among_all_places_of_a_record() -> None:
+    everywhere = {(scope, field) for record in various_records() for scope, field, _ in index_entries(record)}
+    for record in various_records():
+        places = list(index_entries(record))
+        for scope, field in everywhere:
+            found = [value for within, by, value in places if (within, by) == (scope, field)]
+            assert list(values_in(record, scope, field)) == found, (scope, field)
 
 
 def test_a_record_stands_in_the_scopes_that_it_belongs_to() -> None:

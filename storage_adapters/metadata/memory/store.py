@@ -19,7 +19,7 @@ from storage_adapters.metadata.memory.uploads import MemoryUploads
 from storage_adapters.paging import Row, read_page
 from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.metadata import MetadataStore, SupportsLeases
-from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, index_entries, sort_key
+from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, sort_key, values_in
 from storage_adapters.records import FileRecord, Lease, Tombstone, names_held
 from storage_adapters.usage import Tally, Usage, usage_entries, usage_from
 
@@ -112,17 +112,17 @@ class MemoryMetadataStore(
             behind = None if position is None else order(position)
             for at, record in rows:
                 if behind is None or (order(at) < behind if query.descending else order(at) > behind):
-                    yield at, copy_record(record)
+                    yield at, record
 
         with self._lock:
             rows = [
                 (Position(value=value, file_id=record.file_id), record)
                 for record in self._records.values()
-                for within, field, value in index_entries(record)
-                if (within, field) == (scope, query.order_by)
+                for value in values_in(record, scope, query.order_by)
             ]
         rows.sort(key=lambda row: order(row[0]), reverse=query.descending)
-        return read_page(query, rows_behind)
+        page = read_page(query, rows_behind)
+        return replace(page, records=tuple(map(copy_record, page.records)))
 
     def usage(self, owner: str | None) -> Usage:
         """See ``MetadataStore``."""
