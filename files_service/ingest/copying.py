@@ -22,9 +22,10 @@ from files_service.ingest.journal import Journal
 from files_service.ingest.known import Keyed, KnownFiles, known_entry
 from files_service.ingest.listing import listing_sha256, plan
 from files_service.ingest.options import Ending, Options, Outcome
+from files_service.ingest.place import Place
 from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import CardReader, Changed, Missing, Unreadable
-from files_service.ingest.relisting import list_again, relisted, require_same
+from files_service.ingest.relisting import list_again, relisted
 from files_service.ingest.second_read import SecondRead, hash_file, read_again
 from files_service.ingest.service import Remote, Unreachable
 from files_service.ingest.sessions import CardSession
@@ -47,6 +48,7 @@ class Copying:
 
     card: Card
     options: Options
+    place: Place
     reader: CardReader
     remote: Remote
     patience: Patience
@@ -66,7 +68,7 @@ class Copying:
     async def run(self) -> Outcome:
         """Take the card through all stages. Raises DeviceGone."""
         listed = await in_thread(None, plan, self.card)
-        await in_thread(None, require_same, self.card)
+        await in_thread(None, self.place.require_same)
         self.options.progress.planned(self.card, files=len(listed.files), size=listed.size, clips=listed.clips)
         try:
             owner = await self.patience.until_done(self.remote.owner)
@@ -268,7 +270,7 @@ class Copying:
         """Read the card again, list it again, and have the session judged."""
         assert self.session is not None
         second = await self._read_again(listed) if self.options.verify == "card" else None
-        fresh = await in_thread(None, list_again, self.card)
+        fresh = await in_thread(None, list_again, self.card, self.place)
         await self._note_differing(fresh)
         excluded = {path for path, each in self.entries.items() if each.state is FileState.EXCLUDED}
         await self.session.note(

@@ -125,12 +125,22 @@ def _numbers(node: Path) -> str:
     return f"{os.major(number)}:{os.minor(number)}"
 
 
+def medium_of(root: Path) -> str:
+    """Return what tells the file system of a path from another one that was mounted in its place."""
+    return _medium(mount_of(root.resolve(strict=True), _mounts()))
+
+
+def _medium(mount: Mount | None) -> str:
+    device = file_system(mount) if mount is not None else None
+    return device.uuid if device is not None else (mount.source if mount is not None else "")
+
+
 def _folder_marker(root: Path, mount: Mount | None) -> str:
     """Return a text that stays the same for a folder at its place, and differs for one made anew there."""
-    device = file_system(mount) if mount is not None else None
-    home = device.uuid if device is not None else (mount.source if mount is not None else "")
     found = root.stat()
-    return hashlib.sha256(b"\0".join((home.encode(), str(found.st_ino).encode(), os.fsencode(root)))).hexdigest()[:32]
+    return hashlib.sha256(
+        b"\0".join((_medium(mount).encode(), str(found.st_ino).encode(), os.fsencode(root)))
+    ).hexdigest()[:32]
 
 
 def _mounts() -> tuple[Mount, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.entries import Entry, FileState, wire_path
-from files_service.ingest.identity import identify
 from files_service.ingest.listing import plan
-from files_service.ingest.reader import DeviceGone, Exchanged
+from files_service.ingest.place import Place
+from files_service.ingest.reader import DeviceGone
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +20,15 @@ class Relisted:
     gone: list[str]
 
 
-def list_again(card: Card) -> Plan:
-    """List a card after its files were taken. Raises DeviceGone, CardUnlistable."""
+def list_again(card: Card, place: Place) -> Plan:
+    """List a card after its files were taken, and release it. Raises DeviceGone, CardUnlistable."""
     try:
         fresh = plan(card)
     except OSError as error:
         raise DeviceGone(f"cannot read {card.root}: {error.strerror}") from error
-    require_same(card)
+    place.require_same()
+    place.close()
     return fresh
-
-
-def require_same(card: Card) -> None:
-    """Raise Exchanged when another card, whose files may have the same names, is in the place of this one."""
-    try:
-        found = identify(card.root)
-    except OSError as error:
-        raise DeviceGone(f"the card at {card.root} is gone") from error
-    if (found.fs_uuid, found.size_bytes) != (card.fs_uuid, card.size_bytes):
-        raise Exchanged(card.root)
 
 
 def relisted(fresh: Plan, entries: Mapping[str, Entry]) -> Relisted:
