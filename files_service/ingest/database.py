@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+# A file that is damaged, or a disk that is full.
 DatabaseError = sqlite3.Error
 
 _SCHEMA = """
