@@ -6,15 +6,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 
 from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.auth.cookies import COOKIE
 from files_service.gateway.auth.sign_in_links import make_code
 from tests.cores import SECRETS
 
-PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 WAIT_MS = 60_000
 # What a browser says of answers that are errors and of connections that break is no fault of a page.
 _NO_FAULT = (
