@@ -149,7 +149,7 @@ class Scrubber:
             self._rate = self._wanted_rate(self._progress)
 
     def _is_back(self, lost: LostPart) -> bool:
-        """Look at the bytes of a mark; those that cannot be looked at, though the stores answer, stay lost."""
+        """Return True when a mark was taken off; bytes that cannot be looked at, though stores answer, stay lost."""
         try:
             return recheck(self._core, lost)
         except Exception as error:  # noqa: BLE001 - of one part; the marks behind it are looked at
