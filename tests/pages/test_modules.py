@@ -75,6 +75,17 @@ def test_sizes_and_times_are_said_as_people_say_them(page: Page) -> None:
     assert said == ["1 s", "60 s", "2 min", "60 min", "2 h 0 min", "2 h 3 min"]
 
 
+def test_a_time_is_told_in_the_zone_of_the_reader_and_a_day_as_it_is(page: Page) -> None:
+    code = """
+        const root = document.createElement("div");
+        root.innerHTML = value.map((each) => `<time datetime="${each}">as it was</time>`).join("");
+        m.tellLocalTimes(root);
+        return [...root.children].map((each) => each.textContent);"""
+    said = run(page, "words.js", code, ["2026-11-30T12:00:00Z", "2026-11-30"])
+    assert said[0].startswith("30 Nov 2026, ")
+    assert said[1] == "as it was"
+
+
 def test_the_rate_is_that_of_late(page: Page) -> None:
     code = """
         const upload = new m.Upload(new File(["x"], "x"), "x", "print");
@@ -103,6 +114,8 @@ def test_a_file_is_known_again_by_path_size_and_time(page: Page) -> None:
         m.forget(print);
         return [found, shown, m.unfinished()];"""
     found, shown, rest = run(page, "memory.js", code)
+    # The same file may be on its way to a link, too.
+    assert run(page, "memory.js", "return m.lockOf('print')") == "files:upload:nobody-yet:print"
     assert found == ["id-p0", None, None, None]
     assert [(each["path"], each["size"], each["uploadId"]) for each in shown] == [("d/a", 3, "id-p0")]
     assert rest == []

@@ -79,10 +79,12 @@ def test_what_another_page_sends_is_interrupted_only_when_that_page_is_closed(
     visits: Visits, gateway: Served, tmp_path: Path
 ) -> None:
     page = visits.signed_in(url_of(gateway), "two")
-    # Nobody answers: the piece stays under way.
+    # Nobody answers: the first piece of several stays under way. It may arrive when the page is closed.
     page.route(PIECES, lambda route: None)
+    [clip] = paths(tmp_path, "clip.bin")
+    clip.write_bytes(b"x" * 3_000_000)
     with page.expect_request(PIECES):
-        choose(page, *paths(tmp_path, "clip.bin"))
+        choose(page, clip)
     other = page.context.new_page()
     other.goto(url_of(gateway))
     # The other page has found out who sends it, and waits for the end of that.

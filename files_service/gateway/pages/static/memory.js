@@ -4,8 +4,8 @@ import { viewer } from "./server.js";
 
 const PREFIX = `files:upload:${document.body.dataset.uploads ?? viewer}:`;
 
-// Held by the page that sends it.
-export const lockOf = (print) => `files:${print}`;
+// Held by the page that sends it; others may send the same file elsewhere.
+export const lockOf = (print) => PREFIX + print;
 
 export function fingerprint(file, path) {
   return JSON.stringify([path, file.size, file.lastModified]);

@@ -35,7 +35,8 @@ export function nameOf(path) {
 
 // Every time of a part of the page, in the reader's zone and language; in lists in few words.
 export function tellLocalTimes(root) {
-  for (const time of root.querySelectorAll("time[datetime]")) {
+  // A day alone is that of the service, whatever the zone.
+  for (const time of root.querySelectorAll('time[datetime*="T"]')) {
     const at = new Date(time.dateTime);
     const whole = at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const today = at.toDateString() === new Date().toDateString();
