@@ -88,19 +88,22 @@ def test_a_time_is_told_in_the_zone_of_the_reader_and_a_day_as_it_is(page: Page)
 
 def test_the_rate_is_that_of_late(page: Page) -> None:
     code = """
-        const upload = new m.Upload(new File(["x"], "x"), "x", "print");
+        const { Upload } = await import("/static/upload.js");
+        const upload = new Upload(new File(["x"], "x"), "x", "print");
+        const batch = new m.Batch([upload], "x");
+        upload.become("sending");
         let now = 1_000;
         performance.now = () => now;
         const rates = [];
         for (const [at, received] of value) {
             now = at;
             upload.arrived(received);
-            rates.push(upload.rate);
+            rates.push(batch.rate);
         }
         return rates;"""
     arrivals = [[0, 0], [1_000, 500], [9_000, 8_500], [10_000, 108_500]]
     # What is older than eight seconds is forgotten.
-    assert run(page, "upload.js", code, arrivals) == [0, 500, 1_000, 100_000]
+    assert run(page, "batch.js", code, arrivals) == [0, 500, 1_000, 100_000]
 
 
 def test_a_file_is_known_again_by_path_size_and_time(page: Page) -> None:

@@ -1,4 +1,4 @@
-// One picture or video over the whole page. The address says which, so that it can be sent and the way back closes it.
+// One picture or video over the whole page; the address says which.
 
 import { element } from "./dialogs.js";
 import { icon } from "./icon.js";

@@ -178,7 +178,7 @@ function change(batch) {
   }
 }
 
-// Says how many have arrived since it was said last: of a batch, some may have failed and be tried again.
+// Says how many have arrived since it was said last.
 function tellUploaded(batch) {
   const fresh = batch.counts.done - (batch.told ?? 0);
   batch.told = batch.counts.done;
@@ -218,7 +218,7 @@ export async function showUnfinished() {
   for (const each of left) showLeft(each);
 }
 
-// Another page sends it: it is interrupted only if that page ends before it.
+// Another page sends it.
 async function showWhenFree(each) {
   await navigator.locks.request(lockOf(each.print), { mode: "shared" }, () => {});
   const [left] = unfinished().filter(({ print }) => print === each.print && !queue.isUnderWay(print));
@@ -278,7 +278,7 @@ async function giveUp(uploadId, size) {
   try {
     if ((await askOffset(uploadId)) < size) await terminate(uploadId);
   } catch {
-    // The server forgets it by itself after a while.
+    // It ends by itself.
   }
 }
 

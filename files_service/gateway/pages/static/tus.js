@@ -64,7 +64,7 @@ export async function askOffset(uploadId) {
   return offsetOf(await ask("HEAD", DOOR + uploadId, { headers: VERSION }));
 }
 
-// What is no answer of ours, such as the page of a network that wants a sign-in, has none.
+// The page of a network that wants a sign-in has none.
 function offsetOf({ headers }) {
   const offset = headers.get("Upload-Offset");
   if (offset === null) throw new Broken("somebody else answered", "service_unavailable");

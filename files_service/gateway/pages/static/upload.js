@@ -9,7 +9,6 @@ const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 8_000;
 // So often in a row one way may be blocked before the other one is tried.
 const BLOCKED = 3;
-const RATE_WINDOW_MS = 8_000;
 const DELETED = "It was deleted";
 const ENDED = { not_found: DELETED, gone: document.body.dataset.uploads ? "The link has ended" : DELETED };
 let sendBySocket;
@@ -24,7 +23,7 @@ export const versionPath = (fileId, name) => `version of ${fileId}/${name}`;
 const VERSION = /^version of ([0-9A-Za-z-]{26,36})\//;
 
 // Without https, browsers have no randomUUID.
-const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const newId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 // States: waiting, sending, broken (goes on by itself), paused, done, failed, cancelled.
 export class Upload extends EventTarget {
@@ -35,7 +34,6 @@ export class Upload extends EventTarget {
     this.requestId = newId();
     // An upload of an earlier visit may be over at the server: then it is begun anew.
     this.mayBeginAnew = true;
-    this.samples = [];
     this.blocked = 0;
   }
 
@@ -54,7 +52,6 @@ export class Upload extends EventTarget {
     let failures = 0;
     while (!signal.aborted) {
       const before = this.received;
-      this.samples = [];
       this.become("sending");
       try {
         this.fileId = await this.attempt(signal);
@@ -136,17 +133,7 @@ export class Upload extends EventTarget {
 
   arrived(received) {
     this.received = received;
-    const now = performance.now();
-    this.samples.push([now, received]);
-    while (this.samples.length > 2 && now - this.samples[0][0] > RATE_WINDOW_MS) this.samples.shift();
     this.dispatchEvent(new Event("progress"));
-  }
-
-  // Bytes per second of late; 0 where nobody knows yet.
-  get rate() {
-    if (this.samples.length < 2) return 0;
-    const [[start, from], [end, to]] = [this.samples[0], this.samples[this.samples.length - 1]];
-    return end - start < 200 ? 0 : ((to - from) * 1000) / (end - start);
   }
 
   become(state, message = "", code = "") {

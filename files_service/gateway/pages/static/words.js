@@ -85,7 +85,7 @@ export function failure(error) {
   if (error.code === "too_large" && error.details?.limit) return `It is too large: a file may have ${size(error.details.limit)} at most`;
   const known = FAILURES[error.code];
   if (known) return known;
-  // Of a refused value the name of its field says less to people than the rule.
+  // The name of a field says little to people.
   const [, rule] = /^[\w.]+: ((?:Must|Is|Has) .*)$/.exec(error.message) ?? [];
   if (rule) return `It ${rule.charAt(0).toLowerCase()}${rule.slice(1)}`.replace(/\.$/, "");
   return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.$/, "");
