@@ -416,6 +416,10 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     ours["notice_services"] = tuple(ours["notice_services"].split())
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
+    for pair in (("s3_access_key_id", "s3_secret_access_key"), ("gcs_hmac_access_id", "gcs_hmac_secret")):
+        # One alone would leave another signer at work, or sign with an empty secret.
+        if any(ours[name] for name in pair) and (missing := [name for name in pair if not ours[name]]):
+            raise BadSettings(f"FILES.{missing[0]}: is empty, and the other half of the key is not; set both")
     try:
         generated = {name: ours[name] or kept_secret(data_dir, name, make=make_secrets) for name in _GENERATED}
     except UnkeptSecret as error:

@@ -60,6 +60,9 @@ def test_numbers_are_numbers_for_nameko_and_text_for_us_where_text_is_meant(tmp_
         ({"FILES_TOKEN": "sh\u00f6rt"}, "FILES.token"),
         ({"FILES_JWT_SECRET": "short"}, "FILES.jwt_secret"),
         ({"FILES_SIGNING_KEY": "short"}, "FILES.signing_key"),
+        ({"FILES_S3_ACCESS_KEY_ID": "id"}, "FILES.s3_secret_access_key: is empty"),
+        ({"FILES_S3_SECRET_ACCESS_KEY": "short"}, "FILES.s3_access_key_id: is empty"),
+        ({"FILES_GCS_HMAC_ACCESS_ID": "id"}, "FILES.gcs_hmac_secret: is empty"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_shown_if_secret(tmp_path: Path, environ: dict[str, str], named: str) -> None:
@@ -147,6 +150,7 @@ def test_settings_and_options_show_no_secret(tmp_path: Path) -> None:
         "AMQP_URI": "amqp://files:secret-of-broker@broker//",
         "FILES_METADATA_URL": "redis://:secret-of-redis@redis",
         "FILES_LIST_URL": "couchdb://files:secret-of-couch@couch/files",
+        "FILES_GCS_HMAC_ACCESS_ID": "id-of-key",
         "FILES_GCS_HMAC_SECRET": "secret-of-key",
         "FILES_NODES_SECRET": "secret-of-nodes-0123456789abcdef",
         "FILES_WEBHOOK_TOKEN": "secret-of-webhook-0123456789abcdef",
