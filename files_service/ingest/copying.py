@@ -18,11 +18,11 @@ from files_service.ingest.catalogue import Catalogue, Found, Sought
 from files_service.ingest.database import Database
 from files_service.ingest.entries import Entry, FileState, junk_entry, wire_path
 from files_service.ingest.faults import Patience
+from files_service.ingest.held_root import HeldRoot
 from files_service.ingest.journal import Journal
 from files_service.ingest.known import Keyed, KnownFiles, known_entry
 from files_service.ingest.listing import listing_sha256, plan
 from files_service.ingest.options import Ending, Options, Outcome
-from files_service.ingest.place import Place
 from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import CardReader, Changed, Missing, Unreadable
 from files_service.ingest.relisting import list_again, relisted
@@ -48,7 +48,7 @@ class Copying:
 
     card: Card
     options: Options
-    place: Place
+    held: HeldRoot
     reader: CardReader
     remote: Remote
     patience: Patience
@@ -68,7 +68,7 @@ class Copying:
     async def run(self) -> Outcome:
         """Take the card through all stages. Raises DeviceGone."""
         listed = await in_thread(None, plan, self.card)
-        await in_thread(None, self.place.require_same)
+        await in_thread(None, self.held.require_same)
         self.options.progress.planned(self.card, files=len(listed.files), size=listed.size, clips=listed.clips)
         try:
             owner = await self.patience.until_done(self.remote.owner)
@@ -270,7 +270,7 @@ class Copying:
         """Read the card again, list it again, and have the session judged."""
         assert self.session is not None
         second = await self._read_again(listed) if self.options.verify == "card" else None
-        fresh = await in_thread(None, list_again, self.card, self.place)
+        fresh = await in_thread(None, list_again, self.card, self.held)
         await self._note_differing(fresh)
         excluded = {path for path, each in self.entries.items() if each.state is FileState.EXCLUDED}
         await self.session.note(

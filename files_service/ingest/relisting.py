@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.entries import Entry, FileState, wire_path
+from files_service.ingest.held_root import HeldRoot
 from files_service.ingest.listing import plan
-from files_service.ingest.place import Place
 from files_service.ingest.reader import DeviceGone
 
 
@@ -20,14 +20,14 @@ class Relisted:
     gone: list[str]
 
 
-def list_again(card: Card, place: Place) -> Plan:
+def list_again(card: Card, held: HeldRoot) -> Plan:
     """List a card after its files were taken, and release it. Raises DeviceGone, CardUnlistable."""
     try:
         fresh = plan(card)
     except OSError as error:
         raise DeviceGone(f"cannot read {card.root}: {error.strerror}") from error
-    place.require_same()
-    place.close()
+    held.require_same()
+    held.close()
     return fresh
 
 

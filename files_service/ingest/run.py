@@ -15,8 +15,8 @@ from files_service.ingest.card import Card
 from files_service.ingest.copying import Copying
 from files_service.ingest.database import Database
 from files_service.ingest.faults import Patience
+from files_service.ingest.held_root import HeldRoot
 from files_service.ingest.options import Ending, Options, Outcome
-from files_service.ingest.place import Place
 from files_service.ingest.reader import CardReader, DeviceGone, Exchanged
 from files_service.ingest.service import Service, Unreachable
 from files_service.ingest.transfer import FILES_READ
@@ -53,13 +53,13 @@ async def _run(card: Card, options: Options, service: Service) -> Outcome:
             waits_for_token=options.wait_for_token,
         )
         try:
-            place = stack.enter_context(closing(Place(card)))
+            held = stack.enter_context(closing(HeldRoot(card)))
             reader = CardReader(card.root, read=options.read)
         except DeviceGone as error:
             return Outcome(ending=Ending.INTERRUPTED, reason=str(error))
         transport = open_transport(options.transport, remote, options.amqp_uri)
         stack.push_async_callback(transport.close)
-        copying = Copying(card, options, place, reader, remote, patience, transport, database, pool)
+        copying = Copying(card, options, held, reader, remote, patience, transport, database, pool)
         try:
             return await _until_stopped(copying.run(), options.stop)
         except (DeviceGone, _Stopped, Unreachable, FilesError) as error:

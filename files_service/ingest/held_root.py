@@ -1,4 +1,4 @@
-"""The place of a card, held for the time of a run: another card there may have the same names, sizes and times."""
+"""The root of a card, held for the time of a run: another card there may have the same names, sizes and times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from files_service.ingest.identity import FOLDER, identify, medium_of
 from files_service.ingest.reader import DeviceGone, Exchanged
 
 
-class Place:
+class HeldRoot:
     """The root of a card. While it is open, its folder keeps its number, which some file systems only make up."""
 
     def __init__(self, card: Card) -> None:
