@@ -11,6 +11,7 @@ from files_service.core import Core
 from files_service.domain.analytics import beginning_of
 from files_service.errors import Gone
 from files_service.services.accounts.deletion import KEPT_MS
+from files_service.services.accounts.ledger import RECOUNT_MS
 from files_service.services.cards.erasure import erase_cards
 from files_service.services.erasure import sweep_deletions
 from files_service.services.files import require
@@ -155,8 +156,8 @@ def test_the_story_of_quotas(core: Core) -> None:
     assert over.details["quota"] == "owner"
     over = refusal(core, "files.upload", owner=owners[1], name="a", parts=[{"size": 1_001 - sum(used)}])
     assert over.details["quota"] == "tenant"
-    # What was charged for refused uploads is taken off by the next count.
-    later = at(core, core.clock() + 60_000)
+    # What was charged for refused uploads is taken off by the next count, after a pause by the length of the last one.
+    later = at(core, core.clock() + RECOUNT_MS)
     call(later, "files.upload", owner=owners[1], name="a", parts=[{"size": 1_000 - sum(used)}])
 
 
