@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.memory import FullMemory
+from benchmarks.node_limits import limits
 from benchmarks.tables import Table, spread
 from storage_adapters import BlobStore, SupportsWholeWrites, open_blob_store
 from tests.nodes.clusters import OPTIONS
@@ -105,7 +106,8 @@ def measure(*, chunks: int = CHUNKS, rounds: int = ROUNDS) -> list[Table]:
                     os.sync()
         for store in (*opened, *subjects[OVER_NODES].stores):
             store.close()
-    return _tables(spent, chunks * CHUNK, chunks)
+        least = limits(Path(name))
+    return [*_tables(spent, chunks * CHUNK, chunks), least]
 
 
 def _works(
