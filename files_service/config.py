@@ -457,8 +457,6 @@ def _check_top_level(config: Mapping[str, Any]) -> None:
             raise BadSettings(f"{key}: belongs under FILES")
         if key not in _TOP_LEVEL and (near := nearest(key, _TOP_LEVEL)):
             raise BadSettings(f"{key}: Unknown field: did you mean {near}?")
-    if (uri := config.get("AMQP_URI")) and not str(uri).startswith(("amqp://", "amqps://", "pyamqp://")):
-        raise BadSettings("AMQP_URI: must begin with amqp:// or amqps://")
     for key, least in (("max_workers", 1), ("HEARTBEAT", 0)):
         value = config.get(key)
         if value is not None and (not isinstance(value, int) or value < least):

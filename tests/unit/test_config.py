@@ -85,7 +85,6 @@ def test_a_wrong_value_is_named_and_not_shown_if_secret(tmp_path: Path, environ:
         ("trash_days: 3", "trash_days: belongs under FILES"),
         ("FILE: {trash_days: 3}", "FILE: .*did you mean FILES"),
         ("AMQP_URL: amqp://broker", "AMQP_URL: .*did you mean AMQP_URI"),
-        ("AMQP_URI: http://broker", "AMQP_URI: must begin with"),
         ("max_workers: 0", "max_workers: must be a whole number, at least 1"),
         ("max_workers: ten", "max_workers: must be"),
         ("HEARTBEAT: often", "HEARTBEAT: must be a whole number, at least 0"),
