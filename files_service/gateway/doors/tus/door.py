@@ -145,7 +145,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Terminate the upload, with its file unless that is complete."""
+    """Terminate the upload, with its file."""
     gateway = gateway_of(request)
     protocol.require_version(request.headers)
     owner = owner_of(request)
