@@ -67,7 +67,7 @@ def test_decisions_have_the_form_of_a_record_and_fit_a_page() -> None:
         ("eventlet", r"files_service/(service|dependencies|messaging/rpc/\w+)\.py"),
         ("aiohttp", r"files_service/(gateway|nodes|ingest)/(\w+/)*\w+\.py"),
         ("aio_pika", r"files_service/(messaging/ingest/\w+|cli/ingest_worker)\.py"),
-        ("os.environ", r"files_service/(config|ingest/(config|volumes))\.py"),
+        ("os.environ", r"files_service/(config/loading|ingest/(config|volumes))\.py"),
     ],
 )
 def test_invariants_about_imports_hold(library: str, allowed: str) -> None:
