@@ -27,6 +27,11 @@ def open_local(root: Path) -> LocalBlobStore:
     return store
 
 
+def on_two_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each store stand on a disk of its own, named as its folder."""
+    monkeypatch.setattr(LocalBlobStore, "medium", property(lambda store: store.root.name))
+
+
 def assert_tidy(root: Path, *, unfinished: int = 0) -> None:
     """Every blob on the disk is whole, and besides blobs there is nothing."""
     for folder, folders, files in os.walk(root / "blobs"):

@@ -23,7 +23,7 @@ from storage_adapters.blobs.encrypted import encrypted
 from storage_adapters.blobs.local import LocalBlobStore
 from storage_adapters.blobs.memory import MemoryBlobStore
 from storage_adapters.blobs.mirrored import MirroredBlobStore, mirrored
-from tests.adapters.local_disk import open_local
+from tests.adapters.local_disk import on_two_disks, open_local
 from tests.adapters.tenant_keys import KeysOfTests
 from tests.contract.blob_room import write_whole
 from tests.contract.blob_scenes import KEY, NOW, in_threads, is_absent, put, read
@@ -244,12 +244,30 @@ def test_reads_go_on_while_the_first_disk_fails(
 
 
 def test_the_failure_domains_are_the_devices_unless_they_are_named(
+    first: LocalBlobStore, second: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def domains(named: tuple[str, str] | None) -> list[str]:
+        return [copy.domain for copy in mirrored(first, second, named).copies()]
+
+    device = first.medium
+    assert domains(None) == [device] * 2
+    # As the folder of a disk that is not mounted.
+    assert domains(("disk-a", "disk-b")) == ["disk-a"] * 2
+    on_two_disks(monkeypatch)
+    assert domains(None) == ["first", "second"]
+    assert domains(("disk-a", "disk-b")) == ["disk-a", "disk-b"]
+    assert domains(("disk-a", "disk-a")) == ["disk-a"] * 2
+
+
+def test_a_disk_that_does_not_answer_keeps_the_other_copy_from_nothing(
     first: LocalBlobStore, second: LocalBlobStore
 ) -> None:
-    found = {copy.domain for copy in mirrored(first, second).copies()}
-    assert found == {first.medium} == {second.medium}
-    named = mirrored(first, second, ("disk-a", "disk-b"))
-    assert [copy.domain for copy in named.copies()] == ["disk-a", "disk-b"]
+    store = mirrored(first, second)
+    put(store)
+    second._blobs.rename(second._blobs.with_name("away"))
+    copies = store.copies()
+    assert [copy.domain for copy in copies] == [first.medium, "a disk that does not answer"]
+    assert read(copies[0].store) == read(first)
 
 
 def test_a_store_is_no_mirror_of_itself(first: LocalBlobStore, tmp_path: Path) -> None:

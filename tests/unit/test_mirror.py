@@ -19,7 +19,7 @@ from files_service.services import content
 from files_service.services.opening import open_core
 from storage_adapters import StorageUnavailable, SupportsCopies, UnknownStore
 from storage_adapters.blobs.mirrored import MirroredBlobStore
-from tests.adapters.local_disk import unreadable
+from tests.adapters.local_disk import on_two_disks, unreadable
 from tests.cores import call, processed_file, settings_for
 from tests.unit.cards.scenes import brought, copied, verified
 from tests.unit.cli.running import run
@@ -114,7 +114,8 @@ def test_a_copy_that_a_disk_cannot_describe_keeps_no_other_from_being_made(tmp_p
         assert run(env(tmp_path), "mirror").stdout == "mirrored: 3 blobs, 0 copies made\n"
 
 
-def test_failure_domains_are_two_names(tmp_path: Path) -> None:
+def test_failure_domains_are_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_two_disks(monkeypatch)
     for text in ("a", "a,", "a,b,c"):
         with pytest.raises(BadSettings, match="failure_domains"):
             settings_for(tmp_path / "data", FILES_FAILURE_DOMAINS=text)
@@ -163,7 +164,8 @@ def test_a_blob_with_no_good_copy_is_lost_and_nothing_is_removed(tmp_path: Path)
         assert sorted(tmp_path.rglob("content")) == found
 
 
-def test_a_card_whose_files_are_on_two_disks_may_be_formatted(tmp_path: Path) -> None:
+def test_a_card_whose_files_are_on_two_disks_may_be_formatted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_two_disks(monkeypatch)
     settings = settings_for(
         tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second", FILES_FAILURE_DOMAINS="disk-a,disk-b"
     )
@@ -176,3 +178,6 @@ def test_a_card_whose_files_are_on_two_disks_may_be_formatted(tmp_path: Path) ->
         assert (again["state"], again["reasons"][0]["code"]) == ("not_safe", "copy_damaged")
         assert scrub(core) == []
         assert verified(core, session_id)["verdict"]["state"] == "safe"
+        # The second disk is unmounted, and its folder on the first one: the names promise too much.
+        monkeypatch.undo()
+        assert verified(core, session_id)["verdict"]["state"] == "copied_not_verified"

@@ -104,4 +104,4 @@ def mirrored(first: BlobStore, second: BlobStore, domains: tuple[str, str] | Non
     kinds += [kind for capability, kind in _OF_THE_FIRST if isinstance(first, capability)]
     composed: type[MirroredBlobStore] = type("MirroredBlobStore", (*kinds, MirroredBlobStore), {})
     stores = cast(TwinStore, first), cast(TwinStore, second)
-    return composed(*stores, domains or (first.medium, second.medium))
+    return composed(*stores, domains)

@@ -38,7 +38,7 @@ class TwinStore(BlobStore, SupportsTwins, SupportsWholeWrites):
 class MirroredBlobStore(BlobStore, SupportsCopyRepair, SupportsWholeWrites, SupportsColdReads):
     """Blobs that two stores keep."""
 
-    def __init__(self, first: TwinStore, second: TwinStore, domains: tuple[str, str]) -> None:
+    def __init__(self, first: TwinStore, second: TwinStore, domains: tuple[str, str] | None) -> None:
         self._first, self._second = first, second
         self.url_store: BlobStore = first
         self._domains = domains
@@ -112,7 +112,10 @@ class MirroredBlobStore(BlobStore, SupportsCopyRepair, SupportsWholeWrites, Supp
 
     def copies(self) -> tuple[BlobCopy, ...]:
         """See ``SupportsCopies``."""
-        return BlobCopy(self._domains[0], self._first), BlobCopy(self._domains[1], self._second)
+        media = _medium(self._first), _medium(self._second)
+        first, second = self._domains or media
+        # The folder of a disk that is not mounted lies on the disk of another one, whatever the names promise.
+        return BlobCopy(first, self._first), BlobCopy(first if media[0] == media[1] else second, self._second)
 
     def restore(self, key: str, *, now: int) -> int:
         """See ``SupportsCopyRepair``."""
@@ -186,6 +189,13 @@ def _head(store: BlobStore, key: str) -> BlobInfo | None:
         return store.head(key)
     except BlobNotFound:
         return None
+
+
+def _medium(store: TwinStore) -> str:
+    try:
+        return store.medium
+    except StorageUnavailable:
+        return "a disk that does not answer"
 
 
 def _instead(error: StorageError, read: Callable[[], R]) -> R:
