@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from storage_adapters import SORT_FIELDS, ListQuery, StorageUnavailable, digest_bucket
+from storage_adapters import SORT_FIELDS, ListQuery, StorageUnavailable, digest_bucket, open_metadata_store
 from storage_adapters.metadata.redis.keys import Keys, place
 from tests.adapters.redis_servers import assert_intact, opened
-from tests.contract.metadata_scenes import NOW, add, delete, ids, make_record
-from tests.servers.redis import raw
+from tests.contract.document_scenes import make_document
+from tests.contract.metadata_scenes import NOW, add, delete, ids, make_record, save
+from tests.contract.upload_scenes import make_upload
+from tests.servers.redis import RedisServer, raw
 
 SURROGATE = b"\xff\xed\xa0\x80"
 
@@ -84,3 +88,22 @@ def test_a_place_that_another_program_put_in_is_reported(redis_url: str, field: 
             store.find(ListQuery(order_by=field))
     assert remove_strays(redis_url) == 1
     assert assert_intact(redis_url) == saved
+
+
+def test_an_emptied_server_takes_nothing_new_until_somebody_begins_anew(own_redis: RedisServer) -> None:
+    """As one that was started without its data beside a running service: what it confirmed would be lost once more."""
+    with opened(own_redis.url) as store, raw(own_redis.url) as client:
+        calls: list[Callable[[], object]] = [
+            lambda: save(store, make_record("f1")),
+            lambda: store.put_document(make_document(), expected_revision=0),
+            lambda: store.create_upload(make_upload()),
+            lambda: store.reserve_chunks("ann", ["a" * 64], now=NOW),
+        ]
+        for call in calls:
+            client.flushall()
+            with pytest.raises(StorageUnavailable, match="was emptied"):
+                call()
+            assert client.keys() == []
+        open_metadata_store(own_redis.url).close()
+        for call in calls:
+            call()

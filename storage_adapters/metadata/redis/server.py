@@ -14,7 +14,7 @@ from hiredis import pack_command
 from redis.exceptions import ChildDeadlockedError, NoScriptError, RedisClusterException, RedisError, ResponseError
 
 from storage_adapters.errors import SchemaMismatch, StorageUnavailable
-from storage_adapters.metadata.redis.keys import LAYOUT
+from storage_adapters.metadata.redis.keys import LAYOUT, Keys
 from storage_adapters.metadata.redis.location import Location
 
 OLDEST_VERSION = (7, 0)
@@ -57,6 +57,12 @@ _SCRIPTS = {
     "chunk_garbage": ("allow-oom", ("chunk_garbage",)),
 }
 
+EMPTIED = "the store was emptied: restore it, or begin anew with `files migrate up`"
+# A server that has lost the mark of the store, and with it all data, takes nothing new, but copies of another store:
+# what it confirms would be lost with a backup that is restored.
+_IS_NEW = {"save": "ARGV[3] ~= ''", "put_document": "ARGV[3] == '1'", "upload_create": "true", "chunk_reserve": "true"}
+_REFUSAL = "if %s and redis.call('EXISTS', '%s') == 0 then return redis.error_reply('ERR %s') end"
+
 
 @contextlib.contextmanager
 def redis_errors_as_storage_errors() -> Iterator[None]:
@@ -78,7 +84,8 @@ class Server:
 
     def __init__(self, location: Location) -> None:
         self._client = location.client()
-        self._scripts = {name: _source(flags, parts) for name, (flags, parts) in _SCRIPTS.items()}
+        mark = Keys(location.prefix).layout
+        self._scripts = {name: _source(name, flags, parts, mark) for name, (flags, parts) in _SCRIPTS.items()}
         self._closed = False
         self._policy_due = 0.0
 
@@ -237,11 +244,13 @@ def _raised(answers: list[Any]) -> list[Any]:
     return answers
 
 
-def _source(flags: str, parts: tuple[str, ...]) -> tuple[str, str]:
+def _source(name: str, flags: str, parts: tuple[str, ...], mark: bytes) -> tuple[str, str]:
     """Return a script and the digest by which the server knows it."""
     folder = files("storage_adapters.metadata.redis") / "scripts"
-    first = f"#!lua flags={flags}" if flags else "#!lua"
-    source = "\n".join([first, *((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)])
+    first = [f"#!lua flags={flags}" if flags else "#!lua"]
+    if name in _IS_NEW:
+        first.append(_REFUSAL % (_IS_NEW[name], "".join(f"\\{byte:03}" for byte in mark), EMPTIED))
+    source = "\n".join([*first, *((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)])
     return source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 

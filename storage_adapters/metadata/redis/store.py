@@ -37,7 +37,7 @@ from storage_adapters.metadata.redis.records import (
     tombstone_to_value,
 )
 from storage_adapters.metadata.redis.replication import read_bucket, remove_files, store_copies
-from storage_adapters.metadata.redis.server import Server, mapping_of
+from storage_adapters.metadata.redis.server import EMPTIED, Server, mapping_of
 from storage_adapters.metadata.redis.sums import bucket_of, digest_of, sum_fields
 from storage_adapters.metadata.redis.uploads import RedisUploads
 from storage_adapters.metadata.redis.usage import usage_of
@@ -206,7 +206,7 @@ class RedisMetadataStore(
         """See ``MetadataStore``."""
         self._server.check_policy()
         if not self._server.run("ping", [self._keys.layout], []):
-            raise StorageUnavailable("redis: the store was emptied: restore it, or begin anew with `files migrate up`")
+            raise StorageUnavailable(f"redis: {EMPTIED}")
 
     def close(self) -> None:
         """See ``MetadataStore``."""
