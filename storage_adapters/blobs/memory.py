@@ -74,8 +74,8 @@ class MemoryBlobStore(
 
     @property
     def medium(self) -> str:
-        """See ``SupportsTwins``."""
-        return "memory"
+        """See ``SupportsTwins``. Each store counts as a medium of its own, so that tests have two."""
+        return f"memory-{id(self)}"
 
     def is_same(self, other: object) -> bool:
         """See ``SupportsTwins``."""
