@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.nodes.blobs import Blobs, FoundBlob
 from storage_adapters.blobs.nodes.cluster import Cluster
 from storage_adapters.blobs.nodes.description import description_of
@@ -14,10 +13,9 @@ from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.copies import read_copy
 from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.reading import Found
-from storage_adapters.blobs.nodes.reading import BlobReader
+from storage_adapters.blobs.nodes.reading import ReadsBlobs
 from storage_adapters.errors import StorageDenied
-from storage_adapters.ports.blobs import BlobStore, BlobWriter
-from storage_adapters.records import BlobInfo
+from storage_adapters.ports.blobs import BlobWriter
 
 
 class CopiedBlobs(Blobs):
@@ -40,7 +38,7 @@ class CopiedBlobs(Blobs):
         return read_copy(self.cluster.layout(), request, self._place, sha256, self.cluster.reading)
 
 
-class NodesCopy(BlobStore):
+class NodesCopy(ReadsBlobs):
     """One copy of each blob, for reads: each chunk is read from its medium first. The census makes and removes copies.
 
     It belongs to the store over all copies, and is closed with it.
@@ -49,32 +47,13 @@ class NodesCopy(BlobStore):
     def __init__(self, cluster: Cluster, place: int, bucket: str) -> None:
         self._blobs, self._bucket = CopiedBlobs(cluster, place), bucket
 
-    @property
-    def bucket(self) -> str:
-        """See ``BlobStore``."""
-        return self._bucket
-
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """Raise StorageDenied."""
         raise StorageDenied("one copy on nodes takes no writes: the store over all copies does")
 
-    def head(self, key: str) -> BlobInfo:
-        """See ``BlobStore``."""
-        return self._blobs.head(check_key(key)).info
-
-    def get(
-        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
-    ) -> Iterator[bytes]:
-        """See ``BlobStore``."""
-        return BlobReader(self._blobs, check_key(key), generation).pieces(offset, length)
-
     def delete(self, key: str, *, generation: str | None = None) -> None:
         """Raise StorageDenied."""
         raise StorageDenied("one copy on nodes is not deleted: the census makes damaged ones anew")
-
-    def ping(self) -> None:
-        """See ``BlobStore``."""
-        self._blobs.ping()
 
     def close(self) -> None:
         """Do nothing."""

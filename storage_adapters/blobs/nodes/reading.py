@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 
+from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.nodes.blobs import Blobs, FoundBlob
 from storage_adapters.blobs.nodes.cluster import translated
 from storage_adapters.blobs.nodes.description import HASH_BYTES, PIECE_BYTES
 from storage_adapters.blobs.nodes.protocol.naming import piece_names
 from storage_adapters.blobs.nodes.protocol.reading import Found
 from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageError
+from storage_adapters.ports.blobs import BlobStore
+from storage_adapters.records import BlobInfo
 
 STEP_BYTES = 1024 * 1024
 # With the one that is given out, a reader keeps at most four pieces.
@@ -87,6 +90,32 @@ class BlobReader:
         if isinstance(error, BlobDamaged):
             raise error
         raise BlobDamaged(f"a piece of blob {self._key} is lost") from error
+
+
+class ReadsBlobs(BlobStore):
+    """The reads of a store over nodes."""
+
+    _blobs: Blobs
+    _bucket: str
+
+    @property
+    def bucket(self) -> str:
+        """See ``BlobStore``."""
+        return self._bucket
+
+    def head(self, key: str) -> BlobInfo:
+        """See ``BlobStore``."""
+        return self._blobs.head(check_key(key)).info
+
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
+        """See ``BlobStore``."""
+        return BlobReader(self._blobs, check_key(key), generation).pieces(offset, length)
+
+    def ping(self) -> None:
+        """See ``BlobStore``."""
+        self._blobs.ping()
 
 
 def _hash_of(found: FoundBlob, number: int) -> str:

@@ -7,7 +7,7 @@ is seen when it is whole. Each chunk is acknowledged by ``min_write`` nodes, whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -25,7 +25,7 @@ from storage_adapters.blobs.nodes.layouts import LAYOUT_FILE, LayoutSource
 from storage_adapters.blobs.nodes.listing import scan
 from storage_adapters.blobs.nodes.location import Location
 from storage_adapters.blobs.nodes.protocol.copies import number_of_zones
-from storage_adapters.blobs.nodes.reading import BlobReader
+from storage_adapters.blobs.nodes.reading import ReadsBlobs
 from storage_adapters.blobs.nodes.room import UNKNOWN, free_bytes
 from storage_adapters.blobs.nodes.writer import NodesBlobWriter
 from storage_adapters.blobs.served_urls import ServesSignedUrls
@@ -39,12 +39,12 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsListing,
     SupportsWholeWrites,
 )
-from storage_adapters.ports.blobs import BlobStore, BlobWriter
+from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo
 
 
 class NodesBlobStore(
-    BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsFreeSpace, SupportsListing, SupportsCopies
+    ReadsBlobs, ServesSignedUrls, SupportsWholeWrites, SupportsFreeSpace, SupportsListing, SupportsCopies
 ):
     """Blobs on the nodes of one cluster; threads and processes may share it."""
 
@@ -67,11 +67,6 @@ class NodesBlobStore(
         cache = Path(options.cache_folder) / LAYOUT_FILE if options.cache_folder else None
         # Nothing is asked yet: the first controller may be the gateway that opens this store.
         return cls(location, keys, UrlSigner(options.signing_key, options.public_url), cache)
-
-    @property
-    def bucket(self) -> str:
-        """See ``BlobStore``."""
-        return self._bucket
 
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
@@ -113,16 +108,6 @@ class NodesBlobStore(
         )
         self._blobs.create(Description(info, 0), data, sha256 or "")
 
-    def head(self, key: str) -> BlobInfo:
-        """See ``BlobStore``."""
-        return self._blobs.head(check_key(key)).info
-
-    def get(
-        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
-    ) -> Iterator[bytes]:
-        """See ``BlobStore``."""
-        return BlobReader(self._blobs, check_key(key), generation).pieces(offset, length)
-
     def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
         self._blobs.delete((check_key(key),), generation)
@@ -152,10 +137,6 @@ class NodesBlobStore(
             BlobCopy(f"{self._bucket}, copy {place + 1} of {zones}", NodesCopy(self._cluster, place, self._bucket))
             for place in range(zones)
         )
-
-    def ping(self) -> None:
-        """See ``BlobStore``."""
-        self._blobs.ping()
 
     def close(self) -> None:
         """See ``BlobStore``."""

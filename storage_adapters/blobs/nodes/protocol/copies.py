@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from storage_adapters.blobs.nodes.protocol.effects import Call, Step, Together
+from storage_adapters.blobs.nodes.protocol.effects import Step, Together
 from storage_adapters.blobs.nodes.protocol.errors import ChunkAbsent, ChunkUnavailable
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, readers
-from storage_adapters.blobs.nodes.protocol.messages import GetChunk, Receipts, Verify
-from storage_adapters.blobs.nodes.protocol.reading import Found, Timing, locate, newest_layout, search
+from storage_adapters.blobs.nodes.protocol.messages import GetChunk
+from storage_adapters.blobs.nodes.protocol.reading import Found, Timing, by_newest, locate, search, verify
 
 
 def number_of_zones(layout: Layout) -> int:
@@ -21,14 +21,10 @@ def read_copy(layout: Layout, request: GetChunk, place: int, sha256: str, timing
     """Return a chunk or a range of it as the ``place``-th of the zones with a copy has it, counted from 0.
 
     The node reads the whole chunk from its medium before. Raises ChunkAbsent when fewer zones have a copy, ChunkLost,
-    ChunkUnavailable. Before a copy is called absent, all nodes are asked once more, by the newest layout: it may have
-    moved.
+    ChunkUnavailable. Before a copy is called absent or lost, all nodes are asked once more, by the newest layout: it
+    may have moved.
     """
-    try:
-        return (yield from _read(layout, request, place, sha256, timing))
-    except ChunkAbsent as error:
-        newest = yield from newest_layout(error)
-    return (yield from _read(newest, request, place, sha256, timing))
+    return (yield from by_newest(layout, lambda known: _read(known, request, place, sha256, timing)))
 
 
 def _read(layout: Layout, request: GetChunk, place: int, sha256: str, timing: Timing) -> Step[Found]:
@@ -40,7 +36,7 @@ def _read(layout: Layout, request: GetChunk, place: int, sha256: str, timing: Ti
     if len(zones) <= place:
         raise ChunkAbsent(f"the zones with a copy are {len(zones)}")
     # Bytes that memory keeps of a write prove nothing.
-    yield Together(tuple(_verify(node, chunk_id, timing.attempt) for node in zones[place]))
+    yield Together(tuple(verify(node.node_id, chunk_id, timing.attempt) for node in zones[place]))
     return (yield from search(replace(layout, nodes=tuple(zones[place])), request, sha256, timing))
 
 
@@ -51,8 +47,3 @@ def _by_zone(nodes: list[Node], holders: Collection[str]) -> list[list[Node]]:
             zones.setdefault(node.zone, []).append(node)
     # By name: the order of readers changes with the layout, and two readings are to meet two zones.
     return [zones[zone] for zone in sorted(zones)]
-
-
-def _verify(node: Node, chunk_id: str, timeout: float) -> Step[Receipts]:
-    receipts: Receipts = yield Call(node.node_id, Verify((chunk_id,)), timeout)
-    return receipts

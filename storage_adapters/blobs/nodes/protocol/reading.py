@@ -6,6 +6,7 @@ layout; silence and errors of a node are never "absent".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -21,7 +22,17 @@ from storage_adapters.blobs.nodes.protocol.errors import (
     Unreachable,
 )
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, readers
-from storage_adapters.blobs.nodes.protocol.messages import Absent, ChunkData, Entry, GetChunk, GetIndex, Have, Present
+from storage_adapters.blobs.nodes.protocol.messages import (
+    Absent,
+    ChunkData,
+    Entry,
+    GetChunk,
+    GetIndex,
+    Have,
+    Present,
+    Receipts,
+    Verify,
+)
 
 UNHEDGED = 3_600.0
 
@@ -88,14 +99,19 @@ def read(layout: Layout, request: GetChunk | GetIndex, sha256: str = "", timing:
     by the newest layout: a node that joined since may have it, or the copy moved from a node that was not asked yet to
     one that had been asked.
     """
+    return (yield from by_newest(layout, lambda known: search(known, request, sha256, timing or Timing())))
+
+
+def by_newest(layout: Layout, look: Callable[[Layout], Step[Found]]) -> Step[Found]:
+    """Look for a chunk by a layout, and once more by the newest one before it is called absent or lost."""
     try:
-        return (yield from search(layout, request, sha256, timing or Timing()))
+        return (yield from look(layout))
     except (ChunkAbsent, ChunkLost) as error:
-        newest = yield from newest_layout(error)
-    return (yield from search(newest, request, sha256, timing or Timing()))
+        newest = yield from _newest_layout(error)
+    return (yield from look(newest))
 
 
-def newest_layout(error: ProtocolError) -> Step[Layout]:
+def _newest_layout(error: ProtocolError) -> Step[Layout]:
     """Return the newest layout. Raises ChunkUnavailable when no controller answers."""
     try:
         layout: Layout = yield FetchLayout()
@@ -162,3 +178,9 @@ def locate(layout: Layout, chunk_ids: tuple[str, ...], timeout: float = 10.0) ->
 def _have(node: Node, chunk_ids: tuple[str, ...], timeout: float) -> Step[Present]:
     present: Present = yield Call(node.node_id, Have(chunk_ids), timeout)
     return present
+
+
+def verify(node_id: str, chunk_id: str, timeout: float) -> Step[Receipts]:
+    """Have a node read its copy of a chunk from the medium now."""
+    receipts: Receipts = yield Call(node_id, Verify((chunk_id,)), timeout)
+    return receipts

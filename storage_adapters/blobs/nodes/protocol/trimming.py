@@ -15,7 +15,8 @@ from storage_adapters.blobs.nodes.protocol.errors import Overtaken, ProtocolErro
 from storage_adapters.blobs.nodes.protocol.join import Case, Copy
 from storage_adapters.blobs.nodes.protocol.layout import Node
 from storage_adapters.blobs.nodes.protocol.liveness import View
-from storage_adapters.blobs.nodes.protocol.messages import IDS_AT_ONCE, Receipts, TrashChunks, TrashReason, Verify
+from storage_adapters.blobs.nodes.protocol.messages import IDS_AT_ONCE, Receipts, TrashChunks, TrashReason
+from storage_adapters.blobs.nodes.protocol.reading import verify
 from storage_adapters.blobs.nodes.protocol.snapshot import Snapshot
 
 CALL_SECONDS = 30.0
@@ -80,7 +81,7 @@ def trim(view: View, cases: list[Case], epoch: int, limits: Limits) -> Step[int]
 
 def has_receipts(wanted: Wanted, targets: list[Node]) -> Step[bool]:
     """Have the assigned nodes read their copies now; return True when all of them match."""
-    answers = yield Together(tuple(_verify(node.node_id, wanted.chunk_id) for node in targets))
+    answers = yield Together(tuple(verify(node.node_id, wanted.chunk_id, CALL_SECONDS) for node in targets))
     hashes = [answer.good.get(wanted.chunk_id) for answer in answers if isinstance(answer, Receipts)]
     return is_enough(wanted, hashes, len(targets))
 
@@ -94,11 +95,6 @@ def is_enough(wanted: Wanted, hashes: list[str | None], needed: int) -> bool:
         and None not in found
         and (not wanted.sha256 or found == {wanted.sha256})
     )
-
-
-def _verify(node_id: str, chunk_id: str) -> Step[Receipts]:
-    receipts: Receipts = yield Call(node_id, Verify((chunk_id,)), CALL_SECONDS)
-    return receipts
 
 
 def discard(copies: Iterable[Copy], epoch: int) -> Step[int]:

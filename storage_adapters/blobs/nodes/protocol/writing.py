@@ -20,7 +20,8 @@ from storage_adapters.blobs.nodes.protocol.errors import (
     Unreachable,
 )
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, assigned, ranked
-from storage_adapters.blobs.nodes.protocol.messages import PutChunk, Receipts, Stored, Verify
+from storage_adapters.blobs.nodes.protocol.messages import PutChunk, Receipts, Stored
+from storage_adapters.blobs.nodes.protocol.reading import verify
 
 FINAL = (BadRequest, ChunkRemoved, HashDiffers, NodeFull, OtherContent)
 
@@ -146,11 +147,6 @@ def _reason(write: Write) -> ProtocolError:
 def confirmed_again(layout: Layout, chunk_id: str, sha256: str, timing: Timing | None = None) -> Step[int]:
     """Return the number of nodes that read a chunk again and found it whole, for one that is believed to be stored."""
     limits = timing or Timing()
-    calls = tuple(_verify(node, chunk_id, limits.attempt) for node in layout.registered)
+    calls = tuple(verify(node.node_id, chunk_id, limits.attempt) for node in layout.registered)
     answers = yield Together(calls)
     return sum(isinstance(each, Receipts) and each.good.get(chunk_id) == sha256 for each in answers)
-
-
-def _verify(node: Node, chunk_id: str, timeout: float) -> Step[Receipts]:
-    receipts: Receipts = yield Call(node.node_id, Verify((chunk_id,)), timeout)
-    return receipts
