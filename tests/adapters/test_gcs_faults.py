@@ -11,8 +11,9 @@ from google.auth.exceptions import RefreshError, TransportError
 
 from storage_adapters import BlobExists, StorageDenied, StorageUnavailable
 from storage_adapters.blobs.gcs import GcsBlobStore
-from storage_adapters.blobs.gcs.pinging import WRITE_SECONDS, Pinger
+from storage_adapters.blobs.gcs.pinging import Pinger
 from storage_adapters.blobs.gcs.sessions import STEP, UploadSession
+from storage_adapters.blobs.pinging import WRITE_SECONDS
 from tests.adapters.big_blobs import BIG, put_big
 from tests.adapters.gcs_buckets import EMAIL, open_store
 from tests.contract.blob_scenes import KEY, NOW, checksums, put, read

@@ -23,10 +23,11 @@ from storage_adapters import (
     StorageUnavailable,
     UnknownStore,
 )
+from storage_adapters.blobs.pinging import WRITE_SECONDS
 from storage_adapters.blobs.s3 import S3BlobStore, writer
 from storage_adapters.blobs.s3.api import S3Api
 from storage_adapters.blobs.s3.client import ATTEMPTS
-from storage_adapters.blobs.s3.pinging import WRITE_SECONDS, Pinger
+from storage_adapters.blobs.s3.pinging import Pinger
 from tests.adapters.s3_buckets import OPTIONS, opened
 from tests.contract.blob_parts import begin, send
 from tests.contract.blob_scenes import KEY, is_absent, put, read

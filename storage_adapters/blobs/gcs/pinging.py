@@ -8,13 +8,11 @@ from contextlib import suppress
 
 from storage_adapters.blobs.gcs.api import GcsApi, OtherGeneration
 from storage_adapters.blobs.gcs.sessions import UploadSession
-
-# Readiness is asked every second where there are many probes; each upload that is begun costs money.
-WRITE_SECONDS = 60.0
+from storage_adapters.blobs.pinging import BucketPinger
 
 
-class Pinger:
-    """Pings of one bucket, below a prefix.
+class Pinger(BucketPinger):
+    """Pings below a prefix.
 
     An upload is begun and cancelled: an object would be kept where the bucket has versions, soft delete or a retention,
     and would be notified.
@@ -23,19 +21,14 @@ class Pinger:
     def __init__(
         self, api: GcsApi, name_of: Callable[[str], str], *, timer: Callable[[], float] = time.monotonic
     ) -> None:
-        self._api, self._name_of, self._timer = api, name_of, timer
-        self._written_at: float | None = None
+        super().__init__(timer)
+        self._api, self._name_of = api, name_of
 
-    def ping(self) -> None:
-        """List, and begin an upload unless this process did within ``WRITE_SECONDS``.
-
-        Raises StorageUnavailable, StorageDenied. A bucket may answer lists to who has no right to write.
-        """
+    def _list(self) -> None:
         self._api.listing(prefix=self._name_of(""), start="", limit=1)
-        now = self._timer()
-        if self._written_at is None or now - self._written_at >= WRITE_SECONDS:
-            # Somebody's object of that name is no refusal.
-            with suppress(OtherGeneration):
-                uri = self._api.start_session(self._name_of(".files/ping"), content_type="text/plain", metadata={})
-                UploadSession(self._api.session, uri, self._api.timeout).cancel()
-            self._written_at = now
+
+    def _write(self) -> None:
+        # Somebody's object of that name is no refusal.
+        with suppress(OtherGeneration):
+            uri = self._api.start_session(self._name_of(".files/ping"), content_type="text/plain", metadata={})
+            UploadSession(self._api.session, uri, self._api.timeout).cancel()
