@@ -18,6 +18,7 @@ from files_service.domain.lifecycle import IllegalTransition, is_lapsed, is_retr
 from files_service.errors import Busy, TooManyAttempts
 from files_service.runtime.backoff import Backoff
 from files_service.runtime.fair_queue import FairQueue
+from files_service.services.outages import require_stores
 from files_service.services.processing import bound_lease, is_overlong, run_processing
 from files_service.worker.retries import Retries
 from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
@@ -220,8 +221,7 @@ class Processor:
     def _is_outage(self) -> bool:
         """Return False when the stores answer: what one file meets is no reason for the others to wait."""
         try:
-            self._core.metadata.ping()
-            self._core.blobs.ping()
+            require_stores(self._core)
         except StorageUnavailable:
             return True
         return False

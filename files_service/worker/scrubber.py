@@ -11,6 +11,7 @@ from itertools import islice
 
 from files_service.core import Core
 from files_service.runtime.lease import Lease
+from files_service.services.outages import require_stores
 from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import PAGE, LostPart, lost_parts
 from files_service.services.scrub.progress import Progress, load_progress, save_progress
@@ -132,8 +133,7 @@ class Scrubber:
         """Let a file wait behind the others; one that fails while the stores answer and have room, a few times."""
         if not isinstance(error, StorageFull):
             with suppress(StorageUnavailable):
-                self._core.metadata.ping()
-                self._core.blobs.ping()
+                require_stores(self._core)
                 failures += 1
         if failures < MOST_REPAIRS:
             self._brought.append((file_id, failures))
@@ -153,8 +153,7 @@ class Scrubber:
         try:
             return recheck(self._core, lost)
         except Exception as error:  # noqa: BLE001 - of one part; the marks behind it are looked at
-            self._core.metadata.ping()
-            self._core.blobs.ping()
+            require_stores(self._core)
             extra = {"file_id": lost.file_id, "part_id": lost.part_id, "error": str(error)}
             logger.warning("a lost part cannot be looked at", extra=extra)
             return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from files_service.core import Core
 from files_service.domain.chunking import upload_id_of_part
 from files_service.domain.versions import is_lost
+from files_service.services.outages import require_stores
 from files_service.services.scrub.examination import Loss, Reached, Whole, examine
 from files_service.services.scrub.marks import clear_mark, mark_lost, note_crc32
 from storage_adapters import (
@@ -106,8 +107,7 @@ class Walk:
         if not isinstance(error, StorageDenied) and self._failures < _ATTEMPTS:
             return False
         try:
-            self._core.blobs.ping()
-            self._core.metadata.ping()
+            require_stores(self._core)
         except StorageUnavailable:
             return False
         return True
