@@ -60,7 +60,7 @@ def unread_variables(path: str | Path | None, environ: Mapping[str, str] | None 
         for name in sorted(packaged - read)
         if environ.get(name)
     }
-    keys = {f"FILES_{key.upper()}": key for key in SettingsSchema().fields}
+    keys = {f"FILES_{key.upper()}": key for key in _schema().fields}
     for name, near in resembling(environ, packaged | read).items():
         if name in keys:
             found[name] = f"{keys[name]} is set in a file alone, see docs/settings.md"
@@ -137,7 +137,7 @@ def _given(section: Any) -> Any:
 def _check_top_level(config: Mapping[str, Any]) -> None:
     """Check what nameko reads, of which it refuses nothing. Raises BadSettings."""
     for key in map(str, config):
-        if key in SettingsSchema().fields:
+        if key in _schema().fields:
             raise BadSettings(f"{key}: belongs under FILES")
         if key not in _TOP_LEVEL and (near := nearest(key, _TOP_LEVEL)):
             raise BadSettings(f"{key}: Unknown field: did you mean {near}?")
