@@ -10,7 +10,7 @@ from files_service.config import Settings
 from files_service.services.opening import open_blobs
 from storage_adapters import StorageError, SupportsSignedUrls, UnknownStore, VerifiesSignedUrls, capabilities
 
-_CORRECT = "Correct FILES_BLOBS_URL or its signing key, give its folder to the user of the service, or free some space."
+_CORRECT = "Correct {}, give its folder to the user of the service, or free some space."
 # By the scheme of the URL.
 _ADVICE = {
     "gs": "Correct FILES_BLOBS_URL, or grant the role Storage Object User on the bucket to the account of the service.",
@@ -28,12 +28,15 @@ def check_blobs(settings: Settings) -> Finding:
                 _try_signature(store)
             return Finding("blobs", f"{type(store).__name__}: {', '.join(capabilities(store))}")
     except (UnknownStore, StorageError) as error:
-        advice = _CORRECT if isinstance(error, UnknownStore) else _ADVICE.get(urlsplit(settings.blobs_url).scheme)
-        advice = advice or _CORRECT
-        # What opened the store has noted whether it is the mirror.
-        if "FILES_MIRROR_URL" in getattr(error, "__notes__", ()):
-            advice = _CORRECT.replace("FILES_BLOBS_URL or its signing key", "FILES_MIRROR_URL")
-        return Finding("blobs", str(error), advice)
+        return Finding("blobs", str(error), _advice(settings, error))
+
+
+def _advice(settings: Settings, error: Exception) -> str:
+    # What opened the store has noted whether it is the mirror.
+    if "FILES_MIRROR_URL" in getattr(error, "__notes__", ()):
+        return _CORRECT.format("FILES_MIRROR_URL")
+    correct = _CORRECT.format("FILES_BLOBS_URL or its signing key")
+    return correct if isinstance(error, UnknownStore) else _ADVICE.get(urlsplit(settings.blobs_url).scheme, correct)
 
 
 def _try_signature(store: SupportsSignedUrls) -> None:
