@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import orjson
 from aiohttp import web
 
 from files_service.gateway.replies import bad_field
+from storage_adapters import JSON
 
 # More than any number has.
 _DIGITS = 16
@@ -30,3 +32,12 @@ def number(request: web.Request, name: str, default: int, low: int, high: int) -
 def texts(request: web.Request, name: str) -> list[str]:
     """Return a list parameter: repeated, or several values with commas between."""
     return [each.strip() for value in request.query.getall(name, []) for each in value.split(",") if each.strip()]
+
+
+def json_object(text: str) -> JSON | None:
+    """Return the object of a JSON text, {} for an empty one, None for any other."""
+    try:
+        found = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

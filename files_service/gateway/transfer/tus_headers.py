@@ -13,9 +13,8 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from files_service.errors import Conflict, PartMismatch, UnsupportedType
+from files_service.gateway.query import json_object
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.transfer.digests import sha256_of
 from storage_adapters import JSON
@@ -88,11 +87,8 @@ def type_of(said: Mapping[str, str]) -> str | None:
 
 def meta_of(said: Mapping[str, str]) -> JSON:
     """Return the meta of the file in the metadata of an upload, empty without one. Raises HTTPError."""
-    try:
-        meta = orjson.loads(said.get("meta") or "{}")
-    except orjson.JSONDecodeError:
-        meta = None
-    if not isinstance(meta, dict):
+    meta = json_object(said.get("meta", ""))
+    if meta is None:
         raise bad_field("Upload-Metadata", "meta: not a JSON object.")
     return meta
 

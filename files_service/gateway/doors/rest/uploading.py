@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-import orjson
 from aiohttp import BodyPartReader, web
 
 from files_service.api.begin import begin, store_whole
@@ -17,7 +16,7 @@ from files_service.domain.access import NOBODY
 from files_service.domain.editing import MAX_META_BYTES
 from files_service.errors import TooLarge
 from files_service.gateway.auth.callers import actor_of, holders_of, owner_of
-from files_service.gateway.query import texts
+from files_service.gateway.query import json_object, texts
 from files_service.gateway.replies import HTTPError, bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send, require_plain
@@ -174,11 +173,8 @@ async def _note(field: BodyPartReader, name: str, said: dict[str, Any], known: A
 
 
 def _meta_of(said: Mapping[str, Any]) -> JSON:
-    try:
-        meta = orjson.loads(said.get("meta") or "{}")
-    except orjson.JSONDecodeError:
-        meta = None
-    if not isinstance(meta, dict):
+    meta = json_object(said.get("meta", ""))
+    if meta is None:
         raise bad_field("meta", "Must be a JSON object.")
     return meta
 
