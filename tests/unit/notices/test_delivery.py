@@ -40,15 +40,20 @@ def tell(core: Core, name: str, kind: Kind = Kind.UPLOAD_EXPIRED) -> None:
     add_for(core, PHONE.name, Notice(kind=kind, key=name, at=core.clock(), owner=OWNER, facts=facts))
 
 
-def test_many_notices_in_quiet_hours_do_not_hide_a_critical_one(
-    core: Core, clock: Clock, api: BotApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The test begins at 22:13 UTC."""
+def tell_more_than_a_batch(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add more ordinary notices than are looked at at once, and a critical one behind them."""
     monkeypatch.setattr(outbox, "BATCH", 3)
     for number in range(7):
         tell(core, f"clip {number}")
     clock.pass_seconds(600)
     tell(core, "the disk", Kind.DISK_CRITICAL)
+
+
+def test_many_notices_in_quiet_hours_do_not_hide_a_critical_one(
+    core: Core, clock: Clock, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test begins at 22:13 UTC."""
+    tell_more_than_a_batch(core, clock, monkeypatch)
     with closing(Sender(replace(PHONE, quiet=(22, 7)))) as sender:
         delivery = Delivery(core, [sender])
         for _ in range(3):
@@ -65,11 +70,7 @@ def test_many_notices_in_quiet_hours_do_not_hide_a_critical_one(
 def test_many_notices_of_a_channel_that_takes_none_do_not_hide_a_critical_one(
     core: Core, clock: Clock, api: BotApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "BATCH", 3)
-    for number in range(7):
-        tell(core, f"clip {number}")
-    clock.pass_seconds(600)
-    tell(core, "the disk", Kind.DISK_CRITICAL)
+    tell_more_than_a_batch(core, clock, monkeypatch)
     tell(core, "the disk is well", Kind.DISK_OK)
     with closing(Sender(PHONE)) as sender:
         delivery = Delivery(core, [sender])
