@@ -108,6 +108,9 @@ def test_the_first_start_may_die_between_any_two_operations(folder: Path, capsys
 
         return run_and_kill(work, before=before)
 
+    # What this process has not loaded yet, each child would load until the loop below does.
+    with opened(folder / "loaded", clock=Clock(), first_id=1) as world:
+        processed_file(world.core)
     whole = start("whole", before=None)
     for point in whole.points():
         assert start(str(point), before=point).killed
