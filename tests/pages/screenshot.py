@@ -45,6 +45,7 @@ def _select(page: Page) -> None:
 
 
 def _open(page: Page) -> None:
+    page.wait_for_selector("#timeline.window")
     page.locator(".photo").nth(4).click()
     page.wait_for_function("document.querySelector('.lightbox img')?.naturalWidth > 0")
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Dialog, Page, Request, Route, expect
 
 from tests.cores import call, processed_file
 from tests.gateway.serving import Served
-from tests.pages.visits import Visits, choose, more
+from tests.pages.visits import STARTED, Visits, choose, more
 
 BULK = "**/api/files/bulk"
 
@@ -61,6 +61,7 @@ def test_what_was_done_to_some_files_is_said_and_undone_of_those(visits: Visits,
         page.locator(".toast").get_by_role("button", name="Undo").click()
     assert [each["path"] for each in items_of(undone.value)] == ["old/1.bin", "old/2.bin"]
     page.reload()
+    page.wait_for_selector(STARTED)
     for number in range(3):
         page.get_by_label(f"Select {number}.bin").check()
     page.route(BULK, refuse_the_first)

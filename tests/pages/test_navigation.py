@@ -125,6 +125,7 @@ def test_photos_stand_in_their_month_and_open_over_the_page(
     expect(page.locator(".photo img").first).to_have_js_property("complete", True)
     # They were sent at once, so their order is any.
     names = page.locator(".photo").evaluate_all("(links) => links.map((each) => each.dataset.name)")
+    expect(page.locator("#timeline.window")).to_be_visible()
     page.locator(".photo").nth(1).click()
     shown = page.locator(".lightbox img")
     expect(shown).to_have_attribute("alt", names[1])

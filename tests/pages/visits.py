@@ -16,6 +16,8 @@ from tests.cores import SECRETS
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 WAIT_MS = 60_000
+# The script of a screen of files comes after the page has loaded: what is clicked before that is plain HTML.
+STARTED = ".title .scripted:not([hidden])"
 # What a browser says of answers that are errors and of connections that break is no fault of a page.
 _NO_FAULT = (
     *("Failed to load resource", "WebSocket connection to", "net::ERR"),
@@ -110,7 +112,7 @@ class Visits:
         profile.add_cookies([{"name": COOKIE, "value": token, "url": url, "httpOnly": True, "sameSite": "Strict"}])
         page = profile.new_page()
         page.goto(url + "/")
-        page.wait_for_selector(".title .scripted:not([hidden])")
+        page.wait_for_selector(STARTED)
         return page
 
     def _hear(self, message: ConsoleMessage) -> None:

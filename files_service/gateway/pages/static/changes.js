@@ -6,6 +6,8 @@ const AGAIN_MS = 5_000;
 const listeners = new Set();
 let source;
 let timer;
+let heardAt = -1;
+let askedAt = 0;
 
 // What lists of files show; cards and notices have pages of their own.
 const isOfFiles = ({ event }) => event !== "notices" && !event.startsWith("card_");
@@ -14,15 +16,25 @@ const isOfFiles = ({ event }) => event !== "notices" && !event.startsWith("card_
 export function watchChanges(changed, concerns = isOfFiles) {
   const listener = (change) => concerns(change) && changed(change);
   listeners.add(listener);
+  // A screen whose script came late has missed what came since its content was asked for.
+  if (heardAt > askedAt) listener({ event: "reload" });
   if (listeners.size === 1) begin();
   return () => listeners.delete(listener);
+}
+
+// Tells when the content that is shown was asked for.
+export function contentOf(time) {
+  askedAt = time;
 }
 
 function open() {
   clearTimeout(timer);
   source?.close();
   source = new EventSource(`${base}/api/events`);
-  source.onmessage = ({ data }) => listeners.forEach((changed) => changed(JSON.parse(data)));
+  source.onmessage = ({ data }) => {
+    heardAt = performance.now();
+    listeners.forEach((changed) => changed(JSON.parse(data)));
+  };
   source.onerror = () => {
     // By itself it tries again only where the connection broke, not where the server refused.
     if (source.readyState !== EventSource.CLOSED) return;

@@ -1,5 +1,6 @@
 // Links between the pages: `<main>` is replaced, so that uploads go on. Anything unusual is a full load.
 
+import { contentOf } from "./changes.js";
 import { documentOf } from "./fetched.js";
 import { base, viewer } from "./server.js";
 import { showScreen } from "./screens.js";
@@ -55,6 +56,7 @@ function isPage(url) {
 async function show(url, scroll, enter = () => {}) {
   loading?.abort();
   const { signal } = (loading = new AbortController());
+  const askedAt = performance.now();
   let fresh;
   try {
     const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
@@ -79,6 +81,7 @@ async function show(url, scroll, enter = () => {}) {
   await swapped(swap);
   document.querySelector("h1")?.setAttribute("tabindex", "-1");
   document.querySelector("h1")?.focus({ preventScroll: true });
+  contentOf(askedAt);
   showScreen();
 }
 

@@ -46,6 +46,8 @@ export function watchSelection(list, actions, query) {
     last = box;
     draw();
   });
+  // A box that was ticked before the scripts were here counts.
+  for (const box of boxes()) if (box.checked) set(box, true);
   draw();
   return draw;
 }
