@@ -7,7 +7,6 @@ import logging
 import os
 import re
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -20,10 +19,14 @@ from files_service.runtime.terminal import echo
 
 logger = logging.getLogger(__name__)
 
-# A folder or an identity with which the process must not run: starting it again does not help.
-REFUSED_STATUS = 3
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _URL = re.compile(rf"https?://{_ADDRESS.pattern}/?")
+
+
+class Unrunnable(Failed):
+    """A folder or an identity with which the process must not run: starting it again does not help."""
+
+    exit_code = 3
 
 
 @click.command()
@@ -77,7 +80,7 @@ def node(
     try:
         running = RunningNode(options, init=init)
     except NodeRefused as error:
-        _refuse(error)
+        raise Unrunnable(str(error)) from error
     except OSError as error:
         raise _cannot_listen(listen, error) from error
     signalled = listen_for_signals(on_second=lambda: os._exit(130))
@@ -86,9 +89,8 @@ def node(
     except OSError as error:
         raise _cannot_listen(listen, error) from error
     if isinstance(reason, NodeRefused):
-        _refuse(reason)
+        raise Unrunnable(str(reason))
     if reason is not None:
-        logger.error("ended", extra={"error": str(reason)})
         raise Failed(str(reason), "Start the node again: it reads its disk.")
 
 
@@ -121,9 +123,3 @@ def _cannot_listen(listen: str, error: OSError) -> Failed:
 def _ready(url: str) -> None:
     logger.info("ready", extra={"url": url})
     echo(f"ready {url}")
-
-
-def _refuse(error: Exception) -> NoReturn:
-    logger.error("refused", extra={"error": str(error)})
-    echo(str(error), err=True)
-    raise click.exceptions.Exit(REFUSED_STATUS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from files_service.cli.node import controller_urls
+from files_service.cli.node import Unrunnable, controller_urls
 from tests.cores import SECRETS
+from tests.servers.commands import run_command
 from tests.unit.cli.running import run
 
 SECRET = "secret-of-nodes-for-tests-0123456789abcdef"
@@ -68,3 +71,11 @@ def test_an_address_that_is_taken_leaves_no_folder(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert f"cannot listen on {address}" in found.output
     assert not (tmp_path / "node").exists()
+
+
+def test_a_refused_folder_is_told_once(tmp_path: Path) -> None:
+    environ = {"FILES_DATA_DIR": str(tmp_path), "FILES_NODES_SECRET": SECRET, **SECRETS}
+    command = [sys.executable, "-m", "files_service.cli", "node", "--data", str(tmp_path / "node")]
+    found = run_command(command, environ={**os.environ, **environ})
+    assert (found.returncode, found.stdout) == (Unrunnable.exit_code, "")
+    assert [line for line in found.stderr.splitlines() if "is no folder of a node" in line] == found.stderr.splitlines()
