@@ -282,6 +282,6 @@ def interruptible(rate: float | None) -> Iterator[Pace]:
         yield pace
 
 
-def main() -> None:
-    """Run the command line."""
-    cli(prog_name="python -m migrations")
+def main(prog_name: str = "python -m migrations") -> None:
+    """Run the command line, under the name by which it was called."""
+    cli(prog_name=prog_name)

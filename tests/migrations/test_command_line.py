@@ -159,3 +159,18 @@ def slow_run(store: str, *, batch: int) -> subprocess.Popen[str]:
         assert working.poll() is None
         assert time.monotonic() < deadline
     return working
+
+
+def test_usage_has_the_name_of_the_command_that_was_called(tmp_path: Path) -> None:
+    files = [sys.executable, "-m", "files_service.cli", "migrate"]
+    for called, name in ((command(), "python -m migrations"), (files, "files migrate")):
+        done = run_command([*called, "foo"], environ={**os.environ, "FILES_DATA_DIR": str(tmp_path)})
+        assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"Usage: {name} [OPTIONS] COMMAND [ARGS]...")
+
+
+@pytest.mark.parametrize("module", ["migrations", "syncer"])
+def test_a_misspelt_variable_is_named(module: str) -> None:
+    environ = {**os.environ, "FILES_METADTA_URL": "redis://x"}
+    done = run_command([sys.executable, "-m", module, "status"], environ=environ)
+    assert done.returncode == 2
+    assert done.stderr.startswith("FILES_METADTA_URL has no effect: did you mean FILES_METADATA_URL?\n")
