@@ -133,6 +133,17 @@ class StorageUnavailable(StorageError):
     """The store did not respond, or refused to write; the effect of the write is unknown."""
 
 
+class NoStore(StorageUnavailable):
+    """There is no store at the URL, or its server was emptied; nothing was made. ``name`` is its ``sync_name``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no store at {name}: correct the URL, or restore it; to make a new one, start the service or run"
+            " `files migrate up` (a list store: `python -m syncer run`)"
+        )
+        self.name = name
+
+
 class NoAnswerInTime(StorageUnavailable):
     """The store took the request, as far as is known, and may still process it."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from storage_adapters.errors import UnknownStore
+from storage_adapters.errors import NoStore, UnknownStore
 from storage_adapters.extras import import_adapter
+from storage_adapters.identity import sync_name
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blobs import BlobStore
 from storage_adapters.ports.keys import TenantKeys
@@ -42,6 +44,20 @@ def open_metadata_store(url: str) -> MetadataStore:
     Raises UnknownStore for an unsupported URL and StorageUnavailable when the store does not respond.
     """
     return cast(MetadataStore, _adapter(url, METADATA_STORES).from_url(url))
+
+
+def open_made_store(url: str) -> MetadataStore:
+    """Open the metadata store of a URL that somebody has made before; make and mark nothing.
+
+    For all but the processes of the service: a server that was emptied beside them stays known as such. Raises NoStore,
+    else as ``open_metadata_store``.
+    """
+    if issubclass(_adapter(url, METADATA_STORES), SupportsMigrations):
+        found = open_store_of_any_schema(url)
+        with closing(cast(MetadataStore, found)):
+            if found.schema().empty:
+                raise NoStore(sync_name(url))
+    return open_metadata_store(url)
 
 
 def open_store_of_any_schema(url: str) -> SupportsMigrations:

@@ -11,6 +11,7 @@ import click
 
 from storage_adapters import (
     REFUSALS,
+    NoStore,
     consumers_of,
     copy_state,
     sync_name,
@@ -46,7 +47,7 @@ def cli() -> None:
 @command
 def run_command(options: Options, rate: float | None, *, accepted: bool) -> int:
     """Copy until stopped: all files first if that was never done, then every change. Outlives outages."""
-    with suppress(Stopped), options.open(patience=None) as (pair, metrics, retry):
+    with suppress(Stopped), options.open(patience=None, making=True) as (pair, metrics, retry):
         logger.info("ready", extra={"source": pair.source_name, "target": pair.name})
         syncer.run(Syncer(pair, metrics, rate=rate, accepted=accepted), metrics, retry)
         logger.info("stopped")
@@ -60,7 +61,7 @@ def run_command(options: Options, rate: float | None, *, accepted: bool) -> int:
 @command
 def once(options: Options, rate: float | None, patience: float, *, accepted: bool) -> int:
     """Copy what there is now, build the indexes of the target, and end."""
-    with options.open(patience=patience) as (pair, metrics, retry):
+    with options.open(patience=patience, making=True) as (pair, metrics, retry):
         syncer.once(Syncer(pair, metrics, rate=rate, accepted=accepted), retry)
         build_all(pair, retry)
         _say_copied(options, pair, metrics)
@@ -74,7 +75,7 @@ def once(options: Options, rate: float | None, patience: float, *, accepted: boo
 @command
 def backfill(options: Options, rate: float | None, patience: float, *, accepted: bool) -> int:
     """Copy all files, also those that were copied before, and build the indexes; resumes where it was stopped."""
-    with options.open(patience=patience) as (pair, metrics, retry):
+    with options.open(patience=patience, making=True) as (pair, metrics, retry):
         copying = Syncer(pair, metrics, rate=rate, accepted=accepted)
         with report.filling(copying) as tell:
             syncer.fill(copying, retry, tell)
@@ -139,26 +140,32 @@ def repair(options: Options, *, direction: str, dry_run: bool, patience: float, 
 @command
 def status(options: Options) -> int:
     """Print the progress of the copy."""
-    with options.open(patience=0) as (pair, _, _):
-        checkpoint = pair.source.checkpoint(pair.consumer)
-        place = pair.source.checkpoint(pair.backfill_consumer)
-        copy = copy_state(pair.source, pair.target, pair.consumer, pair.backfill_consumer)
-        state = "following" if checkpoint else "backfill" if place else "not begun"
-        facts = {
-            "source": pair.source_name,
-            "target": pair.name,
-            "state": "stopped" if copy in REFUSALS else state,
-            "copy": REFUSALS.get(copy, copy),
-            "lag_changes": waiting_changes(pair.source, checkpoint) if checkpoint else None,
-            "backfill": report.progress_of(place) if place else None,
-            "source_files": pair.source.usage(None).total.files,
-            "target_files": pair.target.usage(None).total.files,
-            "source_documents": _documents(pair.source),
-            "target_documents": _documents(pair.target),
-            "equal": is_equal(pair),
-        }
-        report.say(options.as_json, facts, "\n".join(f"{name}: {{{name}}}" for name in facts))
+    facts: dict[str, Any] = {"source": sync_name(options.source), "target": sync_name(options.target)}
+    try:
+        with options.open(patience=0) as (pair, _, _):
+            facts |= _progress(pair)
+    except NoStore as error:
+        facts |= {"state": "stopped" if error.name == facts["source"] else "not begun", "copy": str(error)}
+    report.say(options.as_json, facts, "\n".join(f"{name}: {{{name}}}" for name in facts))
     return Exit.DONE
+
+
+def _progress(pair: Pair) -> dict[str, Any]:
+    checkpoint = pair.source.checkpoint(pair.consumer)
+    place = pair.source.checkpoint(pair.backfill_consumer)
+    copy = copy_state(pair.source, pair.target, pair.consumer, pair.backfill_consumer)
+    state = "following" if checkpoint else "backfill" if place else "not begun"
+    return {
+        "state": "stopped" if copy in REFUSALS else state,
+        "copy": REFUSALS.get(copy, copy),
+        "lag_changes": waiting_changes(pair.source, checkpoint) if checkpoint else None,
+        "backfill": report.progress_of(place) if place else None,
+        "source_files": pair.source.usage(None).total.files,
+        "target_files": pair.target.usage(None).total.files,
+        "source_documents": _documents(pair.source),
+        "target_documents": _documents(pair.target),
+        "equal": is_equal(pair),
+    }
 
 
 def _documents(store: SourceStore | TargetStore) -> int:

@@ -49,8 +49,11 @@ class Options:
     metrics: tuple[str, int] | None
 
     @contextmanager
-    def open(self, *, patience: float | None) -> Iterator[tuple[Pair, Metrics, Retry]]:
-        """Open the stores, waiting for them as long as the patience lasts; close them in the end."""
+    def open(self, *, patience: float | None, making: bool = False) -> Iterator[tuple[Pair, Metrics, Retry]]:
+        """Open the stores, waiting for them as long as the patience lasts; close them in the end.
+
+        With ``making``, a target that is new is made.
+        """
         configure_logging(self.log_level, self.log_format)
         metrics = Metrics()
         retry = Retry(stop_by_signal(), patience_seconds=patience, on_failure=metrics.fail)
@@ -59,7 +62,7 @@ class Options:
                 metrics.serve(*self.metrics)
             except OSError as error:
                 raise click.UsageError(f"--metrics: {error}") from error
-        pair = retry.call(lambda: open_pair(self.source, self.target))
+        pair = retry.call(lambda: open_pair(self.source, self.target, making=making))
         yield pair, metrics, retry
         # Behind an error a write may still be under way: then the end of the process closes them.
         pair.close()

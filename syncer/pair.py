@@ -21,6 +21,7 @@ from storage_adapters import (
     SupportsReplication,
     Tombstone,
     consumers_of,
+    open_made_store,
     open_metadata_store,
     sync_name,
 )
@@ -68,17 +69,21 @@ class Pair:
 
 def open_source(url: str) -> SourceStore:
     """Open the source alone. Raises as ``open_pair``."""
-    return _as_source(open_metadata_store(url))
+    return _as_source(open_made_store(url))
 
 
-def open_pair(source_url: str, target_url: str) -> Pair:
-    """Open both stores. Raises UnknownStore, Unsuitable, StorageUnavailable."""
+def open_pair(source_url: str, target_url: str, *, making: bool) -> Pair:
+    """Open both stores; with ``making``, a target that is new is made. The source is the service's to make.
+
+    Raises UnknownStore, Unsuitable, NoStore, StorageUnavailable.
+    """
     source_name, name = sync_name(source_url), sync_name(target_url)
     if source_name == name and not name.startswith("memory:"):
         raise Unsuitable(f"source and target are one store: {name}")
-    source = open_metadata_store(source_url)
+    source = open_made_store(source_url)
     try:
-        return pair_of(source, open_metadata_store(target_url), source_name=source_name, name=name)
+        target = (open_metadata_store if making else open_made_store)(target_url)
+        return pair_of(source, target, source_name=source_name, name=name)
     except BaseException:
         # While the target is away, this is tried again and again.
         source.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from files_service.runtime.backoff import delay_after
-from storage_adapters import StorageUnavailable
+from storage_adapters import NoStore, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ class Stopped(Exception):
 
 class Retry:
     """Retries of a call until the store is back: for ever, or ``patience_seconds`` from a series' first failure.
+
+    Nobody waits with patience for a store that is not there: its URL is wrong, or it has to be made first.
 
     The first failure of a series is logged, and its end.
     """
@@ -61,7 +63,7 @@ class Retry:
             logger.warning("a store is unavailable", extra={"error": str(error)})
         self._failures += 1
         waited = time.monotonic() - self._since
-        if self._patience_seconds is not None and waited >= self._patience_seconds:
+        if self._patience_seconds is not None and (waited >= self._patience_seconds or isinstance(error, NoStore)):
             raise error
         self.stopping.wait(delay_after(self._failures, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS))
 

@@ -45,7 +45,7 @@ def create(session: Session, name: str, role: str, tenant: str) -> None:
 
     Files that the owner NAME has already become those of the account.
     """
-    with _calling(session) as core:
+    with _calling(session, making=True) as core:
         made = _call(core, "accounts.create", name=name, role=role, tenant=tenant)
         echo(f"created {made['owner']}; set the password within an hour at")
         echo(reset_link(core, made["reset"]["code"]))
@@ -121,7 +121,7 @@ def reset(session: Session, name: str) -> None:
 @click.pass_obj
 def create_tenant(session: Session, name: str) -> None:
     """Create a tenant."""
-    with _calling(session) as core:
+    with _calling(session, making=True) as core:
         echo(f"created {_call(core, 'accounts.create_tenant', name=name)['name']}")
 
 
@@ -208,10 +208,10 @@ def setup_link(core: Core, code: str) -> str:
 
 
 @contextmanager
-def _calling(session: Session) -> Iterator[Core]:
+def _calling(session: Session, *, making: bool = False) -> Iterator[Core]:
     """Open the stores, and print the errors of calls as the other commands do."""
     try:
-        with session.core() as core:
+        with session.core(making=making) as core:
             yield core
     except FilesError as error:
         raise failure_of(error) from error

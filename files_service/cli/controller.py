@@ -31,7 +31,7 @@ def controller(session: Session) -> None:
             "Set it as for the gateways: FILES_BLOBS_URL=nodes://HOST:PORT, the address of a gateway or controller.",
         )
     configure_logging(settings.log_level, settings.log_format)
-    with session.core() as core:
+    with session.core(making=True) as core:
         run_controller(core)
 
 

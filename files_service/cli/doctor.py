@@ -51,13 +51,15 @@ from storage_adapters import (
 LEAST_FREE_BYTES = 2**30
 LONGEST_LAG_SECONDS = 60
 START_SYNCER = "Start the syncer: `files up` runs one while FILES_LIST_WRITES is on; or run: python -m syncer run."
-
-
 BUILDING = "Wait: the running syncer builds them in turn. Until then the metadata store answers what needs them."
 COPIES = "It copies everything first."
 FILL_ANEW = (
     "A running syncer fills a list store that is empty or older. If its log says that it stopped: restore the right"
     " store, or run: python -m syncer backfill --accept-empty-source"
+)
+BEGIN_ANEW = (
+    "Restore the metadata store, or begin anew without its files: files migrate up, then: python -m syncer backfill"
+    " --accept-empty-source"
 )
 
 
@@ -204,7 +206,7 @@ def _lists(settings: Settings) -> Finding:
     try:
         with _opened(settings.list_url) as (store, is_new), _opened(settings.metadata_url) as (primary, is_lost):
             if not is_new and is_lost and store.usage(None).total.files:
-                return Finding("lists", "the metadata store is empty, and the list store is not", FILL_ANEW)
+                return Finding("lists", "the metadata store is empty, and the list store is not", BEGIN_ANEW)
             if is_new or is_lost:
                 return Finding("lists", f"{type(store).__name__} has never been filled", f"{START_SYNCER} {COPIES}")
             store.ping()

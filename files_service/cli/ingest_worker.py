@@ -37,7 +37,7 @@ def ingest_worker(session: Session) -> None:
     configure_logging(settings.log_level, settings.log_format)
     give_buffers_back()
     allow_many_descriptors()
-    with session.core() as core:
+    with session.core(making=True) as core:
         if not isinstance(core.metadata, SupportsUploads):
             raise Failed("the metadata store keeps no uploads in chunks", "Choose another FILES_METADATA_URL.")
         describe_stores(core)

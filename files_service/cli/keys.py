@@ -76,7 +76,7 @@ def rotate_keys(session: Session) -> None:
     """
     settings = session.settings
     with opening_stores():
-        metadata = open_metadata(settings)
+        metadata = open_metadata(settings, making=False)
     with closing(metadata):
         with opening_stores():
             keys = tenant_keys(settings, metadata)

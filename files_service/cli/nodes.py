@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -192,9 +193,9 @@ def _controller(session: Session) -> Iterator[Controller]:
 
     if not session.settings.nodes_secret:
         raise Failed("FILES_NODES_SECRET is not set", "docs/nodes.md describes file nodes.")
+    if urlsplit(session.settings.blobs_url).scheme != "nodes":
+        raise Failed("FILES_BLOBS_URL is not nodes://", "docs/nodes.md describes file nodes.")
     with session.core() as core, closing(Controller(core)) as controller:
-        if not controller.has_nodes:
-            raise Failed("FILES_BLOBS_URL is not nodes://", "docs/nodes.md describes file nodes.")
         try:
             yield controller
         except FilesError as error:

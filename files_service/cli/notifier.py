@@ -46,7 +46,7 @@ def notifier(session: Session) -> None:
     channels = channels_of(settings)
     configure_logging(settings.log_level, settings.log_format)
     senders = _senders(channels)
-    with session.core() as core:
+    with session.core(making=True) as core:
         if not isinstance(core.metadata, SupportsDocuments) or not isinstance(core.metadata, SupportsChanges):
             raise Failed("the metadata store keeps no documents", "Choose another FILES_METADATA_URL.")
         describe_stores(core)

@@ -39,7 +39,7 @@ DESCRIPTORS = 65_536
 def gateway(session: Session) -> None:
     """Run the HTTP server."""
     configure_logging(session.settings.log_level, session.settings.log_format)
-    with session.core() as core:
+    with session.core(making=True) as core:
         serve_http(core, lambda url: echo(f"ready {url}"))
 
 
@@ -53,7 +53,7 @@ def worker(session: Session) -> None:
     settings = session.settings
     configure_logging(settings.log_level, settings.log_format)
     give_buffers_back()
-    with session.core() as core:
+    with session.core(making=True) as core:
         describe_stores(core)
         publisher = open_publisher(settings)
         metrics = Metrics()

@@ -57,10 +57,14 @@ class Session:
             raise Failed(f"invalid settings: {error}", "docs/settings.md describes every key.") from error
 
     @contextmanager
-    def core(self) -> Iterator[Core]:
-        """Open the stores for the duration of the block."""
+    def core(self, *, making: bool = False) -> Iterator[Core]:
+        """Open the stores for the duration of the block; a metadata store that is new is made with ``making`` alone.
+
+        Commands that look, or work on what is there, make none: they would take a server that was emptied beside the
+        running service for a new one.
+        """
         with opening_stores():
-            core = open_core(self.settings)
+            core = open_core(self.settings, making=making)
         try:
             yield core
         finally:

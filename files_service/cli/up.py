@@ -46,7 +46,7 @@ def up(session: Session) -> None:
 
     settings = session.settings
     configure_logging(settings.log_level, settings.log_format)
-    with session.core() as core:
+    with session.core(making=True) as core:
         publisher = open_publisher(settings)
         metrics = Metrics()
         worker = Worker(core, publisher, queue=open_queue(settings), metrics=metrics)

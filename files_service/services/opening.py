@@ -24,6 +24,7 @@ from storage_adapters import (
     encrypt_blobs,
     mirror_blobs,
     open_blob_store,
+    open_made_store,
     open_metadata_store,
 )
 
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
     from files_service.services.encryption.tenant_keys import StoredTenantKeys
 
 
-def open_core(settings: Settings) -> Core:
+def open_core(settings: Settings, *, making: bool = True) -> Core:
     """Open the stores that the settings name; a list store that does not answer is opened once it does.
 
-    Raises UnknownStore, or StorageUnavailable when the primary or the blob store does not answer; a note names the
-    variable of the store.
+    With ``making`` a metadata store that is new is made. Raises UnknownStore, or StorageUnavailable when the primary or
+    the blob store does not answer; a note names the variable of the store.
     """
     with ExitStack() as opened:
-        metadata = opened.enter_context(closing(open_metadata(settings)))
+        metadata = opened.enter_context(closing(open_metadata(settings, making=making)))
         blobs = opened.enter_context(closing(open_blobs(settings)))
         keys = tenant_keys(settings, metadata)
         if keys is not None:
@@ -49,10 +50,10 @@ def open_core(settings: Settings) -> Core:
     return core
 
 
-def open_metadata(settings: Settings) -> MetadataStore:
-    """Open the metadata store. Raises UnknownStore, StorageUnavailable."""
+def open_metadata(settings: Settings, *, making: bool) -> MetadataStore:
+    """Open the metadata store, a new one only with ``making``. Raises UnknownStore, StorageUnavailable."""
     with _noting("FILES_METADATA_URL"):
-        return open_metadata_store(settings.metadata_url)
+        return (open_metadata_store if making else open_made_store)(settings.metadata_url)
 
 
 def open_blobs(settings: Settings) -> BlobStore:

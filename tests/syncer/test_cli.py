@@ -24,7 +24,7 @@ from syncer.lease import syncer_lease
 from syncer.options import Exit
 from syncer.pair import Pair
 from tests.contract.metadata_scenes import add, save
-from tests.syncer.pairs import assert_equal, numbered, open_pair_of, sync
+from tests.syncer.pairs import all_records, assert_equal, numbered, open_pair_of, sync
 from tests.syncer.processes import SyncerProcess, lines_of, run_syncer
 
 
@@ -186,7 +186,7 @@ def test_a_copy_whose_target_is_gone_for_good_can_be_given_up(pair: Pair, urls: 
         (["once", "--source", ""], "without a scheme"),
     ],
 )
-def test_wrong_use_is_told_without_secrets(run: Any, arguments: list[str], problem: str) -> None:
+def test_wrong_use_is_told_without_secrets(pair: Pair, run: Any, arguments: list[str], problem: str) -> None:
     result = run(*arguments)
     assert result.exit_code == Exit.USAGE
     assert problem in result.stderr
@@ -206,11 +206,33 @@ def test_a_store_cannot_be_its_own_copy(urls: tuple[str, str], run: Any) -> None
     assert "one store" in result.stderr
 
 
-def test_a_store_that_does_not_answer_is_told_without_secrets(run: Any) -> None:
+def test_a_store_that_does_not_answer_is_told_without_secrets(pair: Pair, run: Any) -> None:
     for command in (["verify", "--patience", "0"], ["status"], ["once", "--patience", "0"]):
         result = run(*command, "--target", "redis://user:secret@127.0.0.1:1")
         assert result.exit_code == Exit.UNAVAILABLE
         assert "secret" not in result.output
+
+
+COMMANDS = (["once"], ["backfill", "--accept-empty-source"], ["verify"], ["repair"], ["forget"], ["status"])
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_no_command_makes_a_source(pair: Pair, tmp_path: Path, run: Any, arguments: list[str]) -> None:
+    add(pair.target, *numbered(3))
+    mistyped = f"sqlite:///{tmp_path}/none/surce.db"
+    result = run(*arguments, "--source", mistyped)
+    told = result.stdout if arguments == ["status"] else result.stderr
+    assert f"there is no store at {mistyped}" in told
+    assert result.exit_code == (Exit.DONE if arguments == ["status"] else Exit.UNAVAILABLE)
+    assert not (tmp_path / "none").exists()
+    assert len(all_records(pair.target)) == 3
+
+
+@pytest.mark.parametrize("arguments", [["verify"], ["repair"], ["status"]])
+def test_a_command_that_compares_makes_no_target(pair: Pair, tmp_path: Path, run: Any, arguments: list[str]) -> None:
+    result = run(*arguments, "--target", f"sqlite:///{tmp_path}/none/target.db")
+    assert "state: not begun" in result.stdout if arguments == ["status"] else "there is no store" in result.stderr
+    assert not (tmp_path / "none").exists()
 
 
 def test_run_copies_until_it_is_stopped(pair: Pair, urls: tuple[str, str], tmp_path: Path) -> None:

@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from storage_adapters import BEHIND, FOLLOWING, MARK, UNMARKED, CopyMark, copy_state, open_metadata_store, sync_name
+from storage_adapters import (
+    BEHIND,
+    FOLLOWING,
+    MARK,
+    UNMARKED,
+    CopyMark,
+    StorageUnavailable,
+    copy_state,
+    open_metadata_store,
+    sync_name,
+)
 from syncer.backfill import hold_feed
 from syncer.options import Exit
 from syncer.pair import Pair, pair_of, replica
@@ -64,8 +74,13 @@ def test_a_redis_that_restarts_empty_does_not_empty_the_list_store(
                 client.flushall()
             process.wait_for_log("the syncer stopped")
             assert status_of(own_redis.url, target_url)["state"] == "stopped"
-            add(pair.source, *numbered(2, start=100))
             urls = ("--source", own_redis.url, "--target", target_url)
+            assert "there is no store" in run_syncer("once", *urls).stderr
+            # Nothing has marked it as new: what is written to it would be lost once more.
+            with pytest.raises(StorageUnavailable, match="was emptied"):
+                add(pair.source, *numbered(1))
+            open_metadata_store(own_redis.url).close()
+            add(pair.source, *numbered(2, start=100))
             refused_ones: list[Any] = []
 
             def was_refused() -> bool:

@@ -120,3 +120,29 @@ def test_a_client_without_a_token_is_told_how_to_get_one_and_makes_no_secrets(
         assert said in result.stderr
         assert "files token OWNER" in result.stderr
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["scrub"],
+        ["mirror"],
+        ["encrypt"],
+        ["rotate-keys"],
+        ["account", "list"],
+        ["tenant", "list"],
+        ["notify", "end"],
+        ["nodes", "status"],
+    ],
+)
+def test_a_command_that_works_on_what_is_there_makes_no_store(
+    environ: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    mistyped = f"sqlite:///{tmp_path}/none/fles.db"
+    environ |= {"FILES_METADATA_URL": mistyped, "FILES_NODES_SECRET": "n" * 32}
+    if command[0] == "nodes":
+        environ["FILES_BLOBS_URL"] = "nodes://127.0.0.1:9"
+    result = run(environ, *command)
+    assert result.exit_code == 1
+    assert f"the store of FILES_METADATA_URL: there is no store at {mistyped}" in result.stderr
+    assert not (tmp_path / "none").exists()
