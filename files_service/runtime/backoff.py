@@ -33,6 +33,10 @@ class Backoff:
         self._delays: dict[str, Delay] = {}
         self._lock = Lock()
 
+    def __len__(self) -> int:
+        """Return the number of files that are delayed, or due again."""
+        return len(self._delays)
+
     def tries(self, file_id: str) -> int:
         """Return the number of failed attempts of the file, as far as known."""
         delay = self._delays.get(file_id)

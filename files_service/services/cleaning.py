@@ -9,6 +9,7 @@ from files_service.core import Core
 from files_service.errors import NotSupported
 from files_service.services import content
 from files_service.services.files import load_or_tombstone
+from files_service.services.outages import require_stores
 from files_service.services.quarantine import release_file
 from storage_adapters import RecordNotFound, StorageDenied, StorageError, StorageUnavailable, Tombstone
 
@@ -51,20 +52,23 @@ def clean(core: Core, tombstone: Tombstone, *, deleted: bool) -> None:
         core.metadata.mark_clean(tombstone.file_id)
 
 
-def clean_early(core: Core, file_ids: Sequence[str]) -> None:
-    """Delete the blobs of these tombstones. Raises StorageUnavailable when a repetition may delete what is left.
+def clean_early(core: Core, file_ids: Sequence[str]) -> list[str]:
+    """Delete the blobs of these tombstones; return the files of which some alone cannot be deleted now.
 
-    Bytes that the store protects by a policy, and those of other buckets, are left to the sweep of tombstones.
+    Bytes that the store protects by a policy, and those of other buckets, are left to the sweep of tombstones. Raises
+    StorageUnavailable in an outage.
     """
     tombstones = [found for file_id in file_ids if (found := _tombstone(core, file_id)) is not None]
-    deleted = delete_blobs(core, tombstones, singly_after=StorageDenied)
+    deleted, left = delete_blobs(core, tombstones, singly_after=StorageError), []
     for tombstone in tombstones:
         try:
             clean(core, tombstone, deleted=deleted)
         except (NotSupported, StorageError) as error:
             if isinstance(error, StorageUnavailable) and not isinstance(error, StorageDenied):
-                raise
-            logger.info("blobs left for the sweep", extra={"file_id": tombstone.file_id, "error": str(error)})
+                require_stores(core)
+                left.append(tombstone.file_id)
+            logger.info("blobs left for later", extra={"file_id": tombstone.file_id, "error": str(error)})
+    return left
 
 
 def _tombstone(core: Core, file_id: str) -> Tombstone | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from files_service.core import Core
+from files_service.runtime.backoff import Backoff
 from files_service.services.cleaning import clean_early
 from storage_adapters import Change, CheckpointConflict, StorageUnavailable, SupportsChanges
 
@@ -27,23 +28,45 @@ class Cleaner:
         self._removed: deque[str] = deque(maxlen=MAX_WAITING)
         # Of these the feed need not remind: their blobs are deleted.
         self._done: deque[str] = deque(maxlen=MAX_WAITING)
+        # These alone cannot be deleted: they keep neither others nor the checkpoint back, and the sweep of tombstones
+        # tries them, too.
+        self._left = Backoff(first_ms=30_000, factor=2, longest_ms=3_600_000)
 
     def notice(self, file_id: str) -> None:
         """Schedule the deletion of a removed file's blobs."""
         self._removed.append(file_id)
 
     def clean(self, go_on: Callable[[], bool]) -> bool:
-        """Delete the blobs of noticed files, in batches; return False to try again later."""
+        """Delete the blobs of noticed files, and those that are to be tried again; return False while some are left."""
+        if not self._clean_noticed(go_on):
+            return False
+        due = self._left.due(now=self._core.timer())[:BATCH]
+        if due and go_on():
+            self._delete(due)
+        return not len(self._left)
+
+    def _clean_noticed(self, go_on: Callable[[], bool]) -> bool:
+        """Delete the blobs of noticed files, in batches; return False in an outage."""
         while self._removed and go_on():
             batch = [self._removed.popleft() for _ in range(min(BATCH, len(self._removed)))]
-            try:
-                clean_early(self._core, batch)
-            except StorageUnavailable as error:
-                # Behind the others: one that is refused for long keeps no other back.
+            if not self._delete(batch):
                 self._removed.extend(batch)
-                logger.info("blobs left for a retry", extra={"files": len(self._removed), "error": str(error)})
                 return False
             self._done.extend(batch)
+        return True
+
+    def _delete(self, batch: Sequence[str]) -> bool:
+        """Delete the blobs of files, and plan another attempt for what alone stays; return False in an outage."""
+        try:
+            left = clean_early(self._core, batch)
+        except StorageUnavailable as error:
+            logger.info("blobs left for a retry", extra={"files": len(batch), "error": str(error)})
+            return False
+        for file_id in batch:
+            if file_id in left:
+                self._left.begin(file_id, self._left.tries(file_id) + 1, now=self._core.timer())
+            else:
+                self._left.forget(file_id)
         return True
 
     def catch_up(self, go_on: Callable[[], bool]) -> bool:
@@ -67,7 +90,7 @@ class Cleaner:
             if not changes:
                 return True
             self._remember(each.file_id for each in changes if isinstance(each, Change) and each.deleted)
-            if not self.clean(go_on) or self._removed:
+            if not self._clean_noticed(go_on) or self._removed:
                 return False
             if not self._move(feed, position, changes[-1].sequence):
                 return False
@@ -95,6 +118,6 @@ class Cleaner:
             found = self._core.metadata.unclean(now=self._core.clock() + EARLIER_MS, limit=BATCH, after=after)
             self._remember(tombstone.file_id for tombstone in found)
             after = found[-1].file_id if len(found) == BATCH else None
-            if not self.clean(go_on) or self._removed:
+            if not self._clean_noticed(go_on) or self._removed:
                 return False
         return after is None

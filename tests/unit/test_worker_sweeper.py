@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from storage_adapters import (
 from storage_adapters.ports.documents import TOMBSTONE_MS
 from tests.clocks import Clock
 from tests.cores import call, memory_core, pending_file, processed_file, put_parts
+from tests.unit.protection import protect
 
 INTERVAL = 60
 
@@ -218,6 +219,16 @@ def test_a_notice_of_a_file_that_is_there_or_never_was_changes_nothing(core: Cor
     assert is_stored(core, record)
 
 
+def break_down(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
+    """Let the blob store be out of order."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageUnavailable("out of order")
+
+    for name in ("delete_many", "delete", "ping"):
+        monkeypatch.setattr(core.blobs, name, refuse)
+
+
 def test_bytes_that_could_not_be_deleted_at_once_are_deleted_within_a_minute(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,39 +237,37 @@ def test_bytes_that_could_not_be_deleted_at_once_are_deleted_within_a_minute(
     for record in records:
         call(core, "files.remove", file_id=record["file_id"])
         sweeper.notice_removal(record["file_id"])
-
-    def refuse(*_: object, **__: object) -> None:
-        raise StorageUnavailable("out of order")
-
     with monkeypatch.context() as patch:
-        patch.setattr(core.blobs, "delete_many", refuse)
+        break_down(patch, core)
         assert sweeper.step() <= 60
     assert [is_stored(core, record) for record in records] == [True] * 3
     sweeper.step()
     assert [is_stored(core, record) for record in records] == [False] * 3
 
 
-def test_bytes_that_cannot_be_deleted_for_long_keep_no_others_back(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_alone_cannot_be_deleted_keep_no_others_back_nor_the_feed(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cleaner, "BATCH", 2)
     records = [processed_file(core) for _ in range(6)]
-    stuck, delete_many = records[0]["parts"][0]["key"], core.blobs.delete_many
-
-    def refuse(keys: Sequence[str], **named: Any) -> None:
-        if stuck in keys:
-            raise StorageUnavailable("out of order")
-        delete_many(keys, **named)
-
-    monkeypatch.setattr(core.blobs, "delete_many", refuse)
     one = cleaner.Cleaner(core)
     for record in records:
         call(core, "files.remove", file_id=record["file_id"])
         one.notice(record["file_id"])
-    for _ in range(4):
+    with monkeypatch.context() as patch:
+        protect(patch, core, StorageUnavailable).add(records[0]["parts"][0]["key"])
         assert not one.clean(lambda: True)
-        # The feed names them again with each attempt, and none of them twice.
-        one.catch_up(lambda: True)
-        assert len(one._removed) <= len(records)
-    assert [is_stored(core, record) for record in records] == [True, True, False, False, False, False]
+        assert one.catch_up(lambda: True)
+        assert [is_stored(core, record) for record in records] == [True] + [False] * 5
+        feed = require(core.metadata, SupportsChanges)
+        assert feed.checkpoint(CONSUMER) == feed.last_sequence()
+        clock.pass_seconds(31)
+        assert not one.clean(lambda: True)
+    clock.pass_seconds(31)
+    assert not one.clean(lambda: True)
+    clock.pass_seconds(31)
+    assert one.clean(lambda: True)
+    assert not is_stored(core, records[0])
 
 
 def test_a_new_sweeper_deletes_the_bytes_of_removals_that_an_earlier_one_did_not(core: Core) -> None:
@@ -289,15 +298,11 @@ def test_a_removal_that_one_worker_did_not_live_to_clean_is_cleaned_by_another_w
     other, dying = Sweeper(core, holder="other"), Sweeper(core, holder="dying")
     other.step()
     records = [processed_file(core) for _ in range(3)]
-
-    def refuse(*_: object, **__: object) -> None:
-        raise StorageUnavailable("out of order")
-
     for record in records:
         call(core, "files.remove", file_id=record["file_id"])
         dying.notice_removal(record["file_id"])
     with monkeypatch.context() as patch:
-        patch.setattr(core.blobs, "delete_many", refuse)
+        break_down(patch, core)
         dying.step()
         clock.pass_seconds(INTERVAL)
         other.step()
