@@ -5,6 +5,7 @@ A notice has a key. What happens once has one key, however often it is told; so 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,6 +25,7 @@ MAX_TEXT = 1_000
 SHOWN_OF_A_KIND = 5
 # Channels with markup lose empty lines.
 _BETWEEN = "\n———\n"
+_ROOM_TO_COUNT = 1_000
 
 
 class Kind(StrEnum):
@@ -193,6 +195,20 @@ def joined(texts: list[tuple[Kind, str]]) -> tuple[str, int]:
             return _message(shown, count_of), number
         shown = more
     return _message(shown, count_of), len(texts)
+
+
+def digest_of(texts: list[tuple[Kind, str]], *, shown: int) -> str:
+    """Return one message that tells all: some texts of each kind as far as there is room, and the others counted."""
+    told: list[str] = [f"{len(texts)} notices at once"]
+    shown_of, count_of = Counter[Kind](), Counter(kind for kind, _ in texts)
+    for kind, text in texts:
+        if shown_of[kind] < shown and length_of(_BETWEEN.join([*told, text])) <= MAX_MESSAGE - _ROOM_TO_COUNT:
+            told.append(text)
+            shown_of[kind] += 1
+    rest = (count_of - shown_of).items()
+    return _BETWEEN.join(
+        [*told, *(f"… and {n} more: {kind}" if shown_of[kind] else f"{kind}: {n}" for kind, n in rest)]
+    )
 
 
 def _message(shown: list[str], count_of: Mapping[Kind, int]) -> str:

@@ -32,6 +32,10 @@ class Call(Generic[T]):
         finally:
             self._done.set()
 
+    def is_over(self) -> bool:
+        """Return True when the call has returned or raised."""
+        return self._done.is_set()
+
     def result(self, timeout_seconds: float) -> T:
         """Return or raise the result of the call. Raises TimeoutError when it takes longer; the call goes on."""
         if not self._done.wait(timeout_seconds):

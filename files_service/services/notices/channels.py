@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,16 +110,32 @@ class Sender:
         self._seconds = seconds
         self._executor = Executor(f"notice-{channel.name}", 1)
         self._running: Call[bool] | None = None
+        self._ends_at = 0.0
 
     def send(self, text: str, poster: Poster | None = None) -> bool:
         """Send a message; return True when the channel took it, False when it did not within the time limit."""
-        if self._running is not None and not _is_over(self._running):
-            return False  # the last one hangs still; another behind it would come twice
-        self._running = self._executor.begin(lambda: self._deliver(text, poster))
-        try:
-            return self._running.result(self._seconds)
-        except Exception:  # noqa: BLE001 - plugins raise anything, and the text may have the address
+        return self.begin(text, poster) and self.outcome(wait=True) is True
+
+    def begin(self, text: str, poster: Poster | None = None) -> bool:
+        """Begin to send a message; return False while the last one hangs: another behind it would come twice."""
+        if self.is_hanging():
             return False
+        self._ends_at = time.monotonic() + self._seconds
+        self._running = self._executor.begin(lambda: self._deliver(text, poster))
+        return True
+
+    def outcome(self, *, wait: bool) -> bool | None:
+        """Return True when the channel took the message, False when it did not in time, None before the time is up."""
+        assert self._running is not None
+        left = max(0.0, self._ends_at - time.monotonic())
+        try:
+            return self._running.result(left if wait else 0.0)
+        except Exception:  # noqa: BLE001 - plugins raise anything, and the text may have the address
+            return False if wait or not left or self._running.is_over() else None
+
+    def is_hanging(self) -> bool:
+        """Return True while the last message is on its way."""
+        return self._running is not None and not self._running.is_over()
 
     def close(self) -> None:
         """Let the thread end."""
@@ -151,13 +168,3 @@ def _chats_of(name: str, plugin: Any) -> tuple[str, ...]:
         # Apprise would write to whoever was the first to write to the bot.
         raise BadChannel(f"the notice channel {name} names no chat")
     return tuple(str(chat) for chat, _ in plugin.targets)
-
-
-def _is_over(call: Call[Any]) -> bool:
-    try:
-        call.result(0)
-    except TimeoutError:
-        return False
-    except Exception:  # noqa: BLE001 - it has ended
-        return True
-    return True

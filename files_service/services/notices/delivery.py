@@ -4,8 +4,10 @@
 2. A notice is noted as sent after the channel took it: a process that dies in between sends it again.
 3. A failure puts off all notices of the message, for longer each time, until they are given up after a day.
 4. After ``TRIES_TOGETHER`` failures a notice goes alone.
-5. The channels of owners come after those of the installation. They are opened when they have something due.
-6. What falls into quiet hours is put off, so that it stands before no other notice, a critical one among them.
+5. The channels of owners come after those of the installation. They are opened when they have something due. All are
+   told side by side; one that hangs is waited for once, and looked at later from then on.
+6. Where more than ``BATCH`` notices are due, one message tells them all: what does not fit is counted.
+7. What falls into quiet hours is put off, so that it stands before no other notice, a critical one among them.
 """
 
 from __future__ import annotations
@@ -13,13 +15,23 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from dataclasses import dataclass
 
 from jinja2 import TemplateError
 
 from files_service.core import Core
-from files_service.domain.notices import CRITICAL, FIRST_RETRY_MS, TRIES_TOGETHER, Kind, joined, quiet_until
+from files_service.domain.notices import (
+    CRITICAL,
+    FIRST_RETRY_MS,
+    SHOWN_OF_A_KIND,
+    TRIES_TOGETHER,
+    Kind,
+    digest_of,
+    joined,
+    quiet_until,
+)
 from files_service.services.notices.channels import BadChannel, Channel, Sender
+from files_service.services.notices.flights import Flight, Flights
 from files_service.services.notices.outbox import (
     BATCH,
     due_at,
@@ -32,7 +44,7 @@ from files_service.services.notices.outbox import (
     postpone,
 )
 from files_service.services.notices.outdated import is_outdated
-from files_service.services.notices.pace import Pace
+from files_service.services.notices.pace import GROUP_MESSAGES, Pace
 from files_service.services.notices.personal import MARK, find_by_key
 from files_service.services.notices.posters import poster_of
 from files_service.services.notices.texts import text_of
@@ -42,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 _UNREADABLE = (KeyError, ValueError, TypeError, TemplateError)
 
-# A channel of an owner that hangs holds up all others for so long.
+# A channel of an owner has so long to take a message.
 OWNER_SECONDS = 10.0
 
 
@@ -59,18 +71,28 @@ class Delivery:
         self.oldest_at: int | None = None
         self._core, self._senders, self._may_go_on = core, senders, may_go_on
         self._pace = Pace(core.timer)
+        self._flights = Flights(self._note_taken, self._note_refused)
+        # Of this step: notices that a channel did not take.
+        self._refused: dict[str, Sequence[Document]] = {}
 
     def step(self) -> None:
         """Send one message to each channel that has something due."""
+        self._refused.clear()
+        self._flights.land(wait=False)
         oldest: list[int] = []
         for sender in self._senders:
-            entries = self._true(pending(self._core, sender.name), sender.name)
+            found = pending(self._core, sender.name)
+            entries = self._true(found, sender.name)
             self.waiting[sender.name] = len(entries)
             oldest += [entry.body["at"] for entry in entries]
-            entries = self._loud(entries, sender.quiet)
-            first = next((entry for entry in entries if due_at(entry) <= self._core.clock()), None)
-            if first is not None and self._may_go_on() and self._pace.admits(sender.chats):
-                self._send(sender, _together(first, entries), sender.name)
+            if self._flights.entries_of(sender.name):
+                continue
+            entries, now = self._loud(entries, sender.quiet), self._core.clock()
+            first = next((entry for entry in entries if due_at(entry) <= now), None)
+            if first is not None and self._may_go_on():
+                batch = self._together(first, entries, is_flood=_is_flood(found, now))
+                self._send(sender, sender.name, batch)
+        self._flights.land(wait=True)
         if MARK in self.waiting:
             oldest += self._step_of_owners()
         self.oldest_at = min(oldest, default=None)
@@ -80,12 +102,18 @@ class Delivery:
         found = pending(self._core, MARK)
         entries = self._true(found, MARK)
         self.waiting[MARK] = len(entries)
-        for key in dict.fromkeys(entry.body["channel"] for entry in entries):
-            batch = [entry for entry in entries if entry.body["channel"] == key]
-            if due_at(batch[0]) <= self._core.clock() and self._may_go_on():
-                tried = self._send_to_owner(key, batch)
-                if tried and len(found) == BATCH:
-                    self._make_way(batch, tried)
+        batches: dict[str, list[Document]] = {}
+        for entry in entries:
+            batches.setdefault(entry.body["channel"], []).append(entry)
+        is_flood = _is_flood(found, self._core.clock())
+        for key, batch in batches.items():
+            if due_at(batch[0]) <= self._core.clock() and self._may_go_on() and self._flights.has_room():
+                self._send_to_owner(key, batch, is_flood=is_flood)
+        self._flights.land(wait=True)
+        for key, batch in batches.items() if len(found) == BATCH else ():
+            tried = [*self._refused.get(key, ()), *self._flights.entries_of(key)]
+            if tried:
+                self._make_way(batch, tried)
         return [entry.body["at"] for entry in entries]
 
     def _make_way(self, entries: Sequence[Document], tried: Sequence[Document]) -> None:
@@ -95,24 +123,28 @@ class Delivery:
             if entry not in tried and due_at(entry) < until:
                 postpone(self._core, entry, until)
 
-    def _send_to_owner(self, key: str, entries: Sequence[Document]) -> Sequence[Document]:
-        """Send what is due; return the notices that the channel did not take."""
+    def _send_to_owner(self, key: str, entries: Sequence[Document], *, is_flood: bool) -> None:
+        """Begin to send what is due, unless a message is on its way."""
+        if self._flights.entries_of(key):
+            return
         document = find_by_key(self._core, key)
         if document is None:
             for entry in entries:
                 note_dropped(self._core, entry)
-            return ()
+            return
         hours = document.body["quiet_hours"]
         loud = self._loud(entries, tuple(hours) if hours else None)
         if not loud:
-            return ()
+            return
+        sender = self._flights.late_sender(key)
         try:
-            sender = Sender(Channel(name=key, url=document.body["url"]), seconds=OWNER_SECONDS)
+            sender = sender or Sender(Channel(name=key, url=document.body["url"]), seconds=OWNER_SECONDS)
         except BadChannel:
             self._note_failure(loud, key, MARK)
-            return loud
-        with closing(sender):
-            return self._send(sender, _together(loud[0], loud), MARK) if self._pace.admits(sender.chats) else ()
+            return
+        batch = self._together(loud[0], loud, is_flood=is_flood and len(loud) > GROUP_MESSAGES)
+        if not self._send(sender, MARK, batch) and sender is not self._flights.late_sender(key):
+            sender.close()
 
     def _loud(self, entries: Sequence[Document], quiet: tuple[int, int] | None) -> list[Document]:
         """Return what may be told now; put off what falls into quiet hours."""
@@ -158,36 +190,68 @@ class Delivery:
                 self._give_up(entry, label, error)
         return found
 
-    def _send(self, sender: Sender, batch: Sequence[Document], label: str) -> Sequence[Document]:
-        """Send one message of the first notices; return those that the channel did not take."""
-        found = self._texts(batch, label)
+    def _send(self, sender: Sender, label: str, batch: _Batch) -> bool:
+        """Begin to send one message of the first notices; return False when there is none on its way."""
+        if not self._pace.admits(sender.chats):
+            return False
+        found = self._texts(batch.entries, label)
         if not found:
-            return ()
-        message, count = joined([(Kind(entry.body["kind"]), text) for entry, text in found])
-        batch = [entry for entry, _ in found[:count]]
+            return False
+        texts = [(Kind(entry.body["kind"]), text) for entry, text in found]
+        tries = max(entry.body["tries"] for entry, _ in found)
+        if batch.is_digest:
+            # After failures without any text, one of which may be what is refused.
+            message, count = digest_of(texts, shown=0 if tries >= TRIES_TOGETHER else SHOWN_OF_A_KIND), len(texts)
+        else:
+            message, count = joined(texts)
+        entries = [entry for entry, _ in found[:count]]
         # A picture that a channel refuses must not hold up the text.
-        is_first = all(entry.body["tries"] == 0 for entry in batch)
-        poster = poster_of(self._core, [notice_of(entry) for entry in batch]) if is_first else None
+        poster = None if tries else poster_of(self._core, [notice_of(entry) for entry in entries])
         self._pace.note(sender.chats)
-        if sender.send(message, poster):
-            for entry in batch:
-                note_sent(self._core, entry)
-            self.sent[label] += len(batch)
-            return ()
-        self._note_failure(batch, sender.name, label)
-        return batch
+        flight = Flight(key=sender.name, sender=sender, label=label, entries=entries, closes=label == MARK)
+        if self._flights.begin(flight, message, poster):
+            return True
+        self._note_refused(flight)
+        return False
+
+    def _note_taken(self, flight: Flight) -> None:
+        for entry in flight.entries:
+            note_sent(self._core, entry)
+        self.sent[flight.label] += len(flight.entries)
+
+    def _note_refused(self, flight: Flight) -> None:
+        self._note_failure(flight.entries, flight.key, flight.label)
 
     def _note_failure(self, batch: Sequence[Document], name: str, label: str) -> None:
+        self._refused[name] = batch
         self.failed[label] += 1
         given_up = sum(note_failure(self._core, entry) for entry in batch)
         self.given_up[label] += given_up
         extra = {"channel": name, "notices": len(batch), "given_up": given_up}
         logger.warning("a channel does not take a notice", extra=extra)
 
+    def _together(self, first: Document, entries: Sequence[Document], *, is_flood: bool) -> _Batch:
+        """Return what goes in one message with a notice, critical ones first, and never in a digest."""
+        if is_flood:
+            due = [entry for entry in entries if due_at(entry) <= self._core.clock()]
+            entries = [entry for entry in due if entry.body["kind"] in CRITICAL]
+            if not entries:
+                return _Batch(due, is_digest=True)
+            first = entries[0]
+        if first.body["tries"] >= TRIES_TOGETHER:
+            return _Batch([first])
+        together = [entry for entry in entries if entry.body["tries"] < TRIES_TOGETHER]
+        return _Batch(sorted(together, key=lambda entry: (entry.body["kind"] not in CRITICAL, entry.body["at"])))
 
-def _together(first: Document, entries: Sequence[Document]) -> list[Document]:
-    """Return what goes in one message with a notice, critical ones first."""
-    if first.body["tries"] >= TRIES_TOGETHER:
-        return [first]
-    together = [entry for entry in entries if entry.body["tries"] < TRIES_TOGETHER]
-    return sorted(together, key=lambda entry: (entry.body["kind"] not in CRITICAL, entry.body["at"]))
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What goes in one message, as far as one holds it; a digest holds all."""
+
+    entries: Sequence[Document]
+    is_digest: bool = False
+
+
+def _is_flood(found: Sequence[Document], now: int) -> bool:
+    """Return True when more are due than is looked at at once."""
+    return len(found) == BATCH and due_at(found[-1]) <= now

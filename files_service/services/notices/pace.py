@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 CHAT_MS = 1_000
 GROUP_MS = 60_000
 GROUP_MESSAGES = 20
+MOST_CHATS = 1_000
 
 
 class Pace:
@@ -23,6 +24,8 @@ class Pace:
 
     def note(self, chats: Sequence[str]) -> None:
         """Note that a message goes to these chats."""
+        if len(self._sent) >= MOST_CHATS:
+            self._sent = {chat: times for chat, times in self._sent.items() if self._timer() - times[-1] < GROUP_MS}
         for chat in chats:
             self._sent.setdefault(chat, deque(maxlen=GROUP_MESSAGES)).append(self._timer())
 

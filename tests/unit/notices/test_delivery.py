@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +11,19 @@ from pathlib import Path
 import pytest
 
 from files_service.core import Core
-from files_service.domain.notices import Kind, Notice
+from files_service.domain.notices import MAX_MESSAGE, Kind, Notice, length_of
 from files_service.services.notices import delivery as delivery_module
 from files_service.services.notices import outbox
 from files_service.services.notices.channels import Sender
 from files_service.services.notices.delivery import Delivery
 from files_service.services.notices.outbox import add_for, add_notices
+from files_service.services.notices.personal import MARK
 from tests.clocks import Clock
 from tests.cores import call
-from tests.fakes.telegram import URL, BotApi
+from tests.fakes.telegram import HANG, URL, BotApi
 from tests.unit.cards.scenes import OWNER
 from tests.unit.notices.scenes import PHONE, core_at
+from tests.waiting import wait_until
 
 
 def tell_owner(core: Core, name: str, owner: str) -> None:
@@ -109,6 +113,109 @@ def test_an_owner_whose_channel_takes_nothing_holds_up_no_other_owner(
         failing.step()
         clock.pass_seconds(1)
     assert ["for bob" in text for text in api.texts] == [True]
+
+
+def choose(core: Core, *owners: str) -> Core:
+    """Let owners have a channel each, to chats of their own."""
+    core = replace(core, settings=replace(core.settings, notice_services=("tgram",)))
+    for number, owner in enumerate(owners):
+        call(core, "notices.set_channel", owner=owner, name="phone", url=URL.replace("4242", f"{5000 + number}"))
+    return core
+
+
+def test_a_channel_of_an_owner_that_hangs_holds_up_the_others_once(
+    core: Core, clock: Clock, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = choose(core, "ann")
+    with closing(Sender(PHONE)) as sender:
+        delivery = Delivery(core, [sender])
+        monkeypatch.setattr(delivery_module, "OWNER_SECONDS", 0.05)
+        api.answers.append(HANG)
+        tell_owner(core, "first", "ann")
+        clock.pass_seconds(60)
+        delivery.step()
+        assert delivery.failed == {MARK: 1}
+        api.release.set()
+        wait_until(lambda: len(api.texts) == 1, seconds=60)
+        api.release.clear()
+        # Nobody waits for so long.
+        monkeypatch.setattr(delivery_module, "OWNER_SECONDS", 86_400.0)
+        api.answers.append(HANG)
+
+        def hangs_again() -> bool:
+            clock.pass_seconds(100)
+            delivery.step()
+            return api.requests == 2
+
+        wait_until(hangs_again, seconds=60)
+        for number in range(3):
+            tell(core, f"disk {number}", Kind.DISK_CRITICAL)
+            clock.pass_seconds(60)
+            delivery.step()
+            assert f"disk {number}" in api.texts[-1]
+        api.release.set()
+
+        def is_told() -> bool:
+            delivery.step()
+            return delivery.sent[MARK] == 1
+
+        wait_until(is_told, seconds=60)
+
+
+def test_channels_are_told_side_by_side(core: Core, clock: Clock, api: BotApi) -> None:
+    """Each answer comes when all have been asked."""
+    owners = [f"owner {number}" for number in range(4)]
+    core = choose(core, *owners)
+    for owner in owners:
+        tell_owner(core, owner, owner)
+    clock.pass_seconds(60)
+    api.answers.extend([HANG] * 4)
+    answering = threading.Thread(target=lambda: (wait_until(lambda: api.requests == 4, seconds=60), api.release.set()))
+    answering.start()
+    delivery = Delivery(core, [])
+    delivery.step()
+    answering.join()
+    assert (delivery.sent, delivery.failed) == ({MARK: 4}, {})
+
+
+def counted(texts: list[str]) -> int:
+    """Return the number of notices that digests tell."""
+    return sum(int(text.partition(" notices at once")[0]) for text in texts if "at once" in text)
+
+
+@pytest.mark.parametrize("failures", [0, 4])
+def test_more_notices_than_are_looked_at_at_once_are_told_in_a_digest(
+    core: Core, clock: Clock, api: BotApi, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """A group takes twenty messages a minute, so that one for each notice would take for ever."""
+    kinds = [Kind.UPLOAD_EXPIRED, Kind.DISK_LOW]
+    for number in range(500):
+        tell(core, f"{number} {'long' * 200}", kinds[number % 2])
+    with closing(Sender(PHONE)) as sender:
+        delivery = Delivery(core, [sender])
+        for _ in range(failures):
+            api.answers.extend([500] * 3)
+            for _ in range(3):
+                clock.pass_seconds(3_600)
+                delivery.step()
+        clock.pass_seconds(3_600)
+        tell(core, "the disk", Kind.DISK_CRITICAL)
+        for _ in range(4):
+            delivery.step()
+            clock.pass_seconds(1)
+    assert "the disk" in api.texts[0]
+    assert "500" not in api.texts[0]
+    assert counted(api.texts) == 400
+    assert all(length_of(text) <= MAX_MESSAGE for text in api.texts)
+    digest = api.texts[1]
+    if failures:
+        # One of the texts may be what is refused.
+        assert "long" not in digest
+        assert sum(map(int, re.findall(r"^(?:disk_low|upload_expired): (\d+)", digest, re.MULTILINE))) == 200
+    else:
+        assert digest.count("longlong") > 0
+        assert "more: disk_low" in digest
+    assert (delivery.sent["phone"], delivery.waiting["phone"]) > (400, 100)
 
 
 def test_a_notice_that_nobody_can_read_stops_no_other(core: Core, clock: Clock, api: BotApi) -> None:
