@@ -162,6 +162,51 @@ def test_a_stale_writer_of_a_document_does_not_give_away_the_name_that_another_w
                 break
 
 
+def reserved(store: CouchMetadataStore) -> set[str]:
+    return {each["_id"].removeprefix("name-") for each in store._locks.with_prefix("name-")}
+
+
+def test_reservations_of_names_that_nothing_has_any_more_are_removed(couchdb_url: str) -> None:
+    with opened(couchdb_url) as store:
+        kept = save(store, make_record("kept", alias="kept"))
+        renamed = save(store, save(store, make_record("renamed", alias="old")), alias="new")
+        for number in range(5):
+            delete(store, save(store, make_record(f"f{number}", alias=f"gone {number}")))
+        put(store, put(store, make_document("one", names=("old",))), names=("new",))
+        before = len(reserved(store))
+        for _ in range(before):
+            store.trim_changes(limit=3)
+        of_documents = {name_digest("document", "accounts", "new")}
+        assert reserved(store) == {name_digest("alias", "ann", each) for each in ("kept", "new")} | of_documents
+        assert len(reserved(store)) == before - 7
+        for number, name in enumerate(("kept", "new")):
+            with pytest.raises(NameTaken):
+                save(store, make_record(f"other{number}", alias=name))
+        assert store.resolve("ann", "alias", ["kept", "new", "old"]) == [kept.file_id, renamed.file_id, None]
+        save(store, make_record("next", alias="gone 3"))
+    assert_intact(couchdb_url)
+
+
+@pytest.mark.parametrize("has_reservation", [True, False])
+def test_a_writer_that_is_refused_one_name_leaves_nothing_of_the_others(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch, has_reservation: bool
+) -> None:
+    """A caller that gives another alias with the same request id waits for nobody."""
+    monkeypatch.setattr(names, "PATIENCE_SECONDS", float("inf"))
+    with opened(couchdb_url) as store:
+        save(store, make_record("first", alias="taken"))
+        if not has_reservation:
+            names._remove(store._locks, store._locks.with_prefix("name-"))
+        before = reserved(store)
+        for number in range(3):
+            with pytest.raises(NameTaken):
+                save(store, make_record(f"refused{number}", alias="taken", request_id="once"))
+            assert reserved(store) == before
+        save(store, make_record("second", alias="free", request_id="once"))
+        assert store._files.get("refused0") is None
+    assert_intact(couchdb_url)
+
+
 def test_impatient_writers_of_a_few_names_never_bear_one_twice(couchdb_url: str) -> None:
     finished = threading.Event()
     wanted = [f"film {number}" for number in range(3)]
@@ -191,6 +236,7 @@ def test_impatient_writers_of_a_few_names_never_bear_one_twice(couchdb_url: str)
             looks += 1
             bearers = names.holders_of(store._files, digests)
             assert all(len(each) <= 1 for each in bearers.values()), bearers
+            store.trim_changes(limit=2)
         return looks
 
     watching: list[object] = []

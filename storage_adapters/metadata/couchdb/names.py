@@ -10,6 +10,9 @@
    the file is written once more as it is (or, if there is none, a fence in its place), which kills the reservation
    without exception: a writer that was only slow finds its base gone, and starts again from 1.
 
+4. A writer that is refused withdraws its reservations, unless another one for the same base may rely on them. A dead
+   one whose file does not have the name is removed some time later: it locks nothing.
+
 So of two holders the second cannot have been written: the writer that took the reservation made sure that the write
 behind the former one had taken place, and saw it, or never would.
 """
@@ -17,18 +20,21 @@ behind the former one had taken place, and saw it, or never would.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from storage_adapters.errors import NameTaken, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database, new_write_id
 from storage_adapters.metadata.couchdb.index import names_of
-from storage_adapters.metadata.couchdb.keys import bearer_id_of, document_id_of
+from storage_adapters.metadata.couchdb.keys import KEPT, bearer_id_of, document_id_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
 from storage_adapters.records import JSON, FileRecord
 
 PATIENCE_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 _MOST_ATTEMPTS = 100
+
+_PREFIX = "name-"
 
 _Name = tuple[str, str]  # kind, name
 
@@ -46,14 +52,20 @@ def claim_all(files: Database, state: Database, wanted: Mapping[str, _Name], *, 
     """
     if not wanted:
         return True
-    for digest, name in wanted.items():
-        if not _reserve(files, state, digest, name, holder=holder, base=base):
-            return False
-    holders = holders_of(files, list(wanted))
-    for digest, (kind, text) in wanted.items():
-        others = [each for each in holders[digest] if each != holder]
-        if others:
-            raise NameTaken(kind, text, bearer_id_of(others[0]))
+    made: list[JSON] = []
+    try:
+        for digest, name in wanted.items():
+            if not _reserve(files, state, digest, name, holder=holder, base=base, made=made):
+                return False
+        holders = holders_of(files, list(wanted))
+        for digest, (kind, text) in wanted.items():
+            others = [each for each in holders[digest] if each != holder]
+            if others:
+                raise NameTaken(kind, text, bearer_id_of(others[0]))
+    except NameTaken:
+        with suppress(StorageUnavailable):
+            _remove(state, made)
+        raise
     return True
 
 
@@ -65,16 +77,65 @@ def holders_of(files: Database, digests: list[str]) -> dict[str, list[str]]:
     return {digest: [holder for _, holder in sorted(rows, reverse=True)] for digest, rows in found.items()}
 
 
-def _reserve(files: Database, state: Database, digest: str, name: _Name, *, holder: str, base: str | None) -> bool:
-    """Write the reservation of a name; return False when the document of its holder is no longer at ``base``."""
-    reservation: JSON = {"_id": f"name-{digest}", "write_id": new_write_id(), "holder": holder, "base": base}
-    seen, deadline = None, 0.0
+class Removal:
+    """Removal of the reservations that lock nothing, in a walk over all of them."""
+
+    def __init__(self, files: Database, documents: Database, state: Database) -> None:
+        self._files, self._documents, self._state = files, documents, state
+        # Anywhere: processes that end early come everywhere, too.
+        self._place = _PREFIX + new_write_id()
+
+    def step(self, limit: int) -> int:
+        """Look at reservations behind the last ones, or at the first of all; return how many are removed."""
+        found = self._state.between(self._place, _PREFIX + "~", limit=limit)
+        self._place = found[-1]["_id"] if len(found) == limit else _PREFIX
+        kept = [each for each in found if each["holder"].startswith(KEPT)]
+        of_files = [each for each in found if not each["holder"].startswith(KEPT)]
+        dead = [*self._dead(self._files, of_files), *self._dead(self._documents, kept)]
+        return _remove(self._state, dead)
+
+    def _dead(self, files: Database, reservations: Sequence[JSON]) -> list[JSON]:
+        holders = holders_of(files, [_digest_of(each) for each in reservations]) if reservations else {}
+        spare = [each for each in reservations if each["holder"] not in holders[_digest_of(each)]]
+        # Read one by one: of a cluster, only so are the copies compared.
+        return [each for each in spare if (files.get(each["holder"]) or {}).get("_rev") != each["base"]]
+
+
+def _digest_of(reservation: JSON) -> str:
+    return str(reservation["_id"]).removeprefix(_PREFIX)
+
+
+def _remove(state: Database, reservations: Sequence[JSON]) -> int:
+    """Remove reservations as they were read or written; return how many were still so."""
+    gone = [{"_id": each["_id"], "_rev": each["_rev"], "_deleted": True} for each in reservations]
+    return sum("error" not in row for row in state.bulk(gone)) if gone else 0
+
+
+def _reserve(
+    files: Database,
+    state: Database,
+    digest: str,
+    name: _Name,
+    *,
+    holder: str,
+    base: str | None,
+    made: list[JSON],
+) -> bool:
+    """Write the reservation of a name; return False when the document of its holder is no longer at ``base``.
+
+    ``made`` gets the reservation, unless another writer has made it for the same base.
+    """
+    reservation: JSON = {"_id": _PREFIX + digest, "write_id": new_write_id(), "holder": holder, "base": base}
+    seen, deadline, is_shared = None, 0.0, False
     for _ in range(_MOST_ATTEMPTS):
-        if state.put(reservation) is not None:
+        rev = state.put(reservation)
+        if rev is not None:
+            made += [] if is_shared else [{"_id": reservation["_id"], "_rev": rev}]
             return True
         while True:
             found = state.get(reservation["_id"])
-            if found is None or (found["holder"], found["base"]) == (holder, base):
+            is_shared = found is not None and (found["holder"], found["base"]) == (holder, base)
+            if found is None or is_shared:
                 break
             document = files.get(found["holder"])
             rev = (document or {}).get("_rev")

@@ -29,7 +29,7 @@ from storage_adapters.metadata.couchdb.layout import prepare, require_databases
 from storage_adapters.metadata.couchdb.listing import find_page
 from storage_adapters.metadata.couchdb.location import Location, location_of
 from storage_adapters.metadata.couchdb.migration import CouchMigrations
-from storage_adapters.metadata.couchdb.names import holders_of
+from storage_adapters.metadata.couchdb.names import Removal, holders_of
 from storage_adapters.metadata.couchdb.records import Event, Stored, parse_document, tombstone_document
 from storage_adapters.metadata.couchdb.replication import Copy, Replica
 from storage_adapters.metadata.couchdb.server import Server
@@ -75,6 +75,7 @@ class CouchMetadataStore(
         self._feed = Feed(self._files, self._documents, entries, self._state)
         self._writer = Writer(self._files, self._locks, self._feed)
         self._replica = Replica(self._files, self._feed)
+        self._removal = Removal(self._files, self._documents, self._locks)
         try:
             databases = (self._files, self._locks, self._state, self._feed, self._uploads, self._documents)
             if not any_schema and prepare(*databases):
@@ -231,7 +232,8 @@ class CouchMetadataStore(
             raise CheckpointConflict(f"the checkpoint of {consumer} is not at {expected or 'its start'}")
 
     def trim_changes(self, *, limit: int) -> int:
-        """See ``SupportsChanges``."""
+        """See ``SupportsChanges``. Reservations of names that lock nothing go with the changes."""
+        self._removal.step(limit)
         return self._feed.trim(self._state.checkpoints(), limit)
 
     def digest(self) -> list[DigestBucket]:
