@@ -18,7 +18,12 @@ from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)
 
-_ANSWERED_BY_REQUEST_ID = "files.upload"
+# Methods that know a repeated call by its request id alone; the other ones change nothing where they did so before.
+_ANSWERED_BY_REQUEST_ID = frozenset(
+    name
+    for name, method in METHODS.items()
+    if (field := method.schema.fields.get("request_id")) is not None and not field.required
+) - {"files.clone", "files.bulk"}
 
 
 class CoreProvider(DependencyProvider):
@@ -67,7 +72,7 @@ class Dispatcher:
     def _run(self, method: str, params: dict[str, Any]) -> JSON:
         request_id = self._context.get(REQUEST_ID) or logs.accepted_request_id(None)
         token = logs.request_id.set(request_id)
-        if method == _ANSWERED_BY_REQUEST_ID:
+        if method in _ANSWERED_BY_REQUEST_ID:
             params = self._with_request_id(params)
         try:
             with self._metrics.counting(method):
@@ -82,7 +87,7 @@ class Dispatcher:
             logs.request_id.reset(token)
 
     def _with_request_id(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Derive the request id of an upload from its message, so that a redelivered one finds its own file."""
+        """Derive the request id from the message, so that a redelivered one finds what the first one made."""
         reply_to, correlation_id = self._context.get(CALL_NAME, (None, None))
         if correlation_id is None or params.get("request_id") is not None:
             return params

@@ -21,6 +21,7 @@ class RegisterParams(ActorParams, total=False):
     name: Required[str]
     password: Required[str]
     invite: str | None
+    request_id: str | None
 
 
 class LoginParams(ActorParams, total=False):
@@ -34,7 +35,7 @@ class LoginParams(ActorParams, total=False):
 
 
 class TokenParams(ActorParams, total=False):
-    """accounts.logout, .identify, .list_sessions, .end_sessions, .list_keys, .begin_totp, .delete_me."""
+    """accounts.logout, .identify, .list_sessions, .end_sessions, .list_keys, .delete_me."""
 
     token: Required[str]
 
@@ -54,6 +55,7 @@ class SetPasswordParams(ActorParams, total=False):
     token: str | None
     current: str | None
     reset: str | None
+    request_id: str | None
 
 
 class EndSessionParams(ActorParams, total=False):
@@ -71,6 +73,7 @@ class CreateKeyParams(ActorParams, total=False):
     scopes: Required[list[str]]
     folder: str | None
     expires_at: int | None
+    request_id: str | None
 
 
 class RevokeKeyParams(ActorParams, total=False):
@@ -81,10 +84,22 @@ class RevokeKeyParams(ActorParams, total=False):
 
 
 class CodeParams(ActorParams, total=False):
-    """accounts.confirm_totp, accounts.remove_totp."""
+    """accounts.remove_totp."""
 
     token: Required[str]
     code: Required[str]
+
+
+class BeginTotpParams(TokenParams, total=False):
+    """accounts.begin_totp."""
+
+    request_id: str | None
+
+
+class ConfirmTotpParams(CodeParams, total=False):
+    """accounts.confirm_totp."""
+
+    request_id: str | None
 
 
 class CreateInviteParams(ActorParams, total=False):
@@ -94,6 +109,7 @@ class CreateInviteParams(ActorParams, total=False):
     role: RoleName
     uses: int
     ttl_seconds: int
+    request_id: str | None
 
 
 class TenantParams(ActorParams, total=False):
@@ -114,6 +130,7 @@ class CreateParams(ActorParams, total=False):
     name: Required[str]
     tenant: str
     role: RoleName
+    request_id: str | None
 
 
 class ListParams(ActorParams, total=False):
@@ -127,9 +144,15 @@ class ListParams(ActorParams, total=False):
 
 
 class OwnerParams(ActorParams, total=False):
-    """accounts.reset, accounts.delete."""
+    """accounts.delete."""
 
     owner: Required[str]
+
+
+class ResetParams(OwnerParams, total=False):
+    """accounts.reset."""
+
+    request_id: str | None
 
 
 class InfoParams(OwnerParams, total=False):
@@ -164,3 +187,4 @@ class CreateTenantParams(ActorParams, total=False):
     """accounts.create_tenant."""
 
     name: Required[str]
+    request_id: str | None

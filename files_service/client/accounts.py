@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from files_service.client import account_parameters as params
 from files_service.client import account_results as results
-from files_service.client.caller import Caller
+from files_service.client.caller import Caller, named
 
 
 class AccountMethods(Caller):
@@ -14,7 +14,7 @@ class AccountMethods(Caller):
 
     def register(self, **given: Unpack[params.RegisterParams]) -> results.SignedIn:
         """Make an account, as the settings allow it, and sign in."""
-        answer: results.SignedIn = self._call("accounts.register", given)
+        answer: results.SignedIn = self._call("accounts.register", named(given))
         return answer
 
     def login(self, **given: Unpack[params.LoginParams]) -> results.SignedIn:
@@ -34,7 +34,7 @@ class AccountMethods(Caller):
 
     def set_password(self, **given: Unpack[params.SetPasswordParams]) -> dict[str, Any]:
         """Change one's password by the current one, or set it by the code of a reset link; other sessions end."""
-        answer: dict[str, Any] = self._call("accounts.set_password", given)
+        answer: dict[str, Any] = self._call("accounts.set_password", named(given))
         return answer
 
     def list_sessions(self, **given: Unpack[params.TokenParams]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class AccountMethods(Caller):
 
     def create_key(self, **given: Unpack[params.CreateKeyParams]) -> results.CreatedKey:
         """Create an API key; the answer alone has the key itself."""
-        answer: results.CreatedKey = self._call("accounts.create_key", given)
+        answer: results.CreatedKey = self._call("accounts.create_key", named(given))
         return answer
 
     def list_keys(self, **given: Unpack[params.TokenParams]) -> dict[str, Any]:
@@ -67,14 +67,14 @@ class AccountMethods(Caller):
         answer: dict[str, Any] = self._call("accounts.revoke_key", given)
         return answer
 
-    def begin_totp(self, **given: Unpack[params.TokenParams]) -> dict[str, Any]:
+    def begin_totp(self, **given: Unpack[params.BeginTotpParams]) -> dict[str, Any]:
         """Make the secret of a second factor, which counts once it is confirmed."""
-        answer: dict[str, Any] = self._call("accounts.begin_totp", given)
+        answer: dict[str, Any] = self._call("accounts.begin_totp", named(given))
         return answer
 
-    def confirm_totp(self, **given: Unpack[params.CodeParams]) -> dict[str, Any]:
+    def confirm_totp(self, **given: Unpack[params.ConfirmTotpParams]) -> dict[str, Any]:
         """Turn the second factor on by a code of the app; the answer alone has the recovery codes."""
-        answer: dict[str, Any] = self._call("accounts.confirm_totp", given)
+        answer: dict[str, Any] = self._call("accounts.confirm_totp", named(given))
         return answer
 
     def remove_totp(self, **given: Unpack[params.CodeParams]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class AccountMethods(Caller):
 
     def create_invite(self, **given: Unpack[params.CreateInviteParams]) -> results.CreatedInvite:
         """Make an invite; the answer alone has its code."""
-        answer: results.CreatedInvite = self._call("accounts.create_invite", given)
+        answer: results.CreatedInvite = self._call("accounts.create_invite", named(given))
         return answer
 
     def list_invites(self, **given: Unpack[params.TenantParams]) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class AccountMethods(Caller):
 
     def create(self, **given: Unpack[params.CreateParams]) -> results.CreatedAccount:
         """Make an account without a password; ``reset`` of the answer lets its person set one."""
-        answer: results.CreatedAccount = self._call("accounts.create", given)
+        answer: results.CreatedAccount = self._call("accounts.create", named(given))
         return answer
 
     def list(self, **given: Unpack[params.ListParams]) -> results.AccountPage:
@@ -142,14 +142,14 @@ class AccountMethods(Caller):
         answer: results.Tenant = self._call("accounts.set_tenant_quota", given)
         return answer
 
-    def reset(self, **given: Unpack[params.OwnerParams]) -> results.Reset:
+    def reset(self, **given: Unpack[params.ResetParams]) -> results.Reset:
         """Make the code by which a person sets a new password, once and within an hour."""
-        answer: results.Reset = self._call("accounts.reset", given)
+        answer: results.Reset = self._call("accounts.reset", named(given))
         return answer
 
     def create_tenant(self, **given: Unpack[params.CreateTenantParams]) -> dict[str, Any]:
         """Create a tenant."""
-        answer: dict[str, Any] = self._call("accounts.create_tenant", given)
+        answer: dict[str, Any] = self._call("accounts.create_tenant", named(given))
         return answer
 
     def list_tenants(self, **given: Unpack[params.ActorParams]) -> dict[str, Any]:

@@ -25,3 +25,8 @@ class Caller:
             request_id=request_id.get() or uuid.uuid4().hex,
         )
         return self._transport.call(call)
+
+
+def named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with an id of the request, so that a repeated call finds what the first one did."""
+    return {**given} if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}

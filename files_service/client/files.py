@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
@@ -12,7 +11,7 @@ from files_service.client import results
 from files_service.client.accounts import AccountMethods
 from files_service.client.amqp import AmqpTransport
 from files_service.client.analytics import AnalyticsMethods
-from files_service.client.caller import Caller
+from files_service.client.caller import Caller, named
 from files_service.client.cards import CardMethods, KnownMethods
 from files_service.client.folders import FolderMethods, JobMethods, PlaceMethods
 from files_service.client.http import HttpTransport
@@ -116,9 +115,7 @@ class FilesClient(PlaceMethods, KnownMethods):
 
     def upload(self, **given: Unpack[params.UploadParams]) -> results.File:
         """Declare a file and get an upload URL for each part."""
-        # Set here, so that a repeated call finds the file of the first one.
-        named = given if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}
-        file: results.File = self._call("files.upload", named)
+        file: results.File = self._call("files.upload", named(given))
         return file
 
     def finish(self, **given: Unpack[params.FinishParams]) -> results.Finished:

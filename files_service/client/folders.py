@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
 from typing import Any, Unpack
 
 from files_service.client import folder_parameters as params
 from files_service.client import folder_results as results
-from files_service.client.caller import Caller
+from files_service.client.caller import Caller, named
 
 
 class FolderMethods(Caller):
@@ -88,8 +86,3 @@ class PlaceMethods(Caller):
         """Do one action to many files; each file succeeds or fails on its own."""
         done: results.BulkResults = self._call("files.bulk", named(given))
         return done
-
-
-def named(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters with an id of the request, so that a repeated call finds what the first one did."""
-    return {**given} if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}

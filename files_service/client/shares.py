@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Unpack
 
 from files_service.client import share_parameters as params
 from files_service.client import share_results as results
-from files_service.client.caller import Caller
+from files_service.client.caller import Caller, named
 
 
 class ShareMethods(Caller):
@@ -15,9 +14,7 @@ class ShareMethods(Caller):
 
     def create(self, **given: Unpack[params.CreateParams]) -> results.ShareInfo:
         """Make a link to files of an owner; private ones become ``shared``."""
-        # Set here, so that a repeated call finds the share of the first one.
-        named = given if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}
-        share: results.ShareInfo = self._call("shares.create", named)
+        share: results.ShareInfo = self._call("shares.create", named(given))
         return share
 
     def list(self, **given: Unpack[params.ListParams]) -> results.SharePage:

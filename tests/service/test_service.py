@@ -113,6 +113,16 @@ def test_an_upload_delivered_again_is_the_same_file(shared: SharedCore) -> None:
     assert params == {"owner": "ann", "name": "x", "parts": [{"size": 1}]}
 
 
+def test_an_invite_delivered_again_is_the_same_one(shared: SharedCore) -> None:
+    def invite(correlation_id: str) -> str:
+        code: str = Dispatcher(shared, {"call_name": ("reply-queue", correlation_id)})("accounts.create_invite", {})[
+            "code"
+        ]
+        return code
+
+    assert invite("c-1") == invite("c-1") != invite("c-2")
+
+
 def test_correlation_ids_of_any_text_name_an_upload(shared: SharedCore) -> None:
     params = {"owner": "ann", "name": "x", "parts": [{"size": 1}]}
     for correlation_id in ("\n", "é" * 120, "\ud800", "x" * 255):

@@ -8,6 +8,7 @@ from files_service.api.accounts.fields import id_field, secret_field, time_field
 from files_service.api.accounts.signing import TokenParams
 from files_service.api.action import Params, action
 from files_service.api.bounded import BoundedList
+from files_service.api.parameters import request_id_field
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.scopes import SCOPES
@@ -39,6 +40,7 @@ class CreateKeyParams(TokenParams):
         metadata={"description": "Folder to whose files the key is bound, like `trips/2026`; null: none."},
     )
     expires_at = time_field("End of the key; null: none.")
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same key.")
 
 
 class RevokeKeyParams(TokenParams):
@@ -47,10 +49,22 @@ class RevokeKeyParams(TokenParams):
     key_id = id_field()
 
 
+class BeginTotpParams(TokenParams):
+    """Parameters of accounts.begin_totp."""
+
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same secret.")
+
+
 class CodeParams(TokenParams):
-    """Parameters of the methods that take a code of the second factor."""
+    """Parameters of accounts.remove_totp."""
 
     code = secret_field("Code of the second factor, or a recovery code.")
+
+
+class ConfirmTotpParams(CodeParams):
+    """Parameters of accounts.confirm_totp."""
+
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same recovery codes.")
 
 
 @action("accounts.list_sessions", TokenParams)
@@ -83,6 +97,7 @@ def create_key(params: Params, core: Core) -> JSON:
         scopes=params["scopes"],
         folder=params["folder"],
         expires_at=params["expires_at"],
+        request_id=params["request_id"],
     )
 
 
@@ -99,16 +114,17 @@ def revoke_key(params: Params, core: Core) -> JSON:
     return {"revoked": True}
 
 
-@action("accounts.begin_totp", TokenParams)
+@action("accounts.begin_totp", BeginTotpParams)
 def begin_totp(params: Params, core: Core) -> JSON:
     """Make the secret of a second factor, which counts once it is confirmed."""
-    return totp.begin_totp(core, session_of(core, params["token"], fresh=True))
+    return totp.begin_totp(core, session_of(core, params["token"], fresh=True), params["request_id"])
 
 
-@action("accounts.confirm_totp", CodeParams)
+@action("accounts.confirm_totp", ConfirmTotpParams)
 def confirm_totp(params: Params, core: Core) -> JSON:
     """Turn the second factor on by a code of the app; the answer alone has the recovery codes."""
-    return totp.confirm_totp(core, session_of(core, params["token"], fresh=True), params["code"])
+    identity = session_of(core, params["token"], fresh=True)
+    return totp.confirm_totp(core, identity, params["code"], params["request_id"])
 
 
 @action("accounts.remove_totp", CodeParams)

@@ -13,6 +13,7 @@ from files_service.api.accounts.fields import (
     usage_field,
 )
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.parameters import request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
 from files_service.domain.accounts import Role
@@ -34,6 +35,7 @@ class CreateInviteParams(ParamsSchema):
         validate=validate.Range(1, 31_536_000),
         metadata={"description": "Seconds until it expires."},
     )
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same invite.")
 
 
 class TenantParams(ParamsSchema):
@@ -54,6 +56,7 @@ class CreateParams(ParamsSchema):
     name = name_field()
     tenant = tenant_field()
     role = role_field(load_default=Role.USER)
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same account and code.")
 
 
 class ListParams(TenantParams):
@@ -72,9 +75,15 @@ class ListParams(TenantParams):
 
 
 class OwnerParams(ParamsSchema):
-    """Parameters of accounts.reset and accounts.delete."""
+    """Parameters of accounts.delete."""
 
     owner = owner_field()
+
+
+class ResetParams(OwnerParams):
+    """Parameters of accounts.reset."""
+
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same code until it is used.")
 
 
 class InfoParams(OwnerParams):
@@ -112,6 +121,7 @@ class CreateTenantParams(ParamsSchema):
     """Parameters of accounts.create_tenant."""
 
     name = fields.String(required=True, validate=line(1, 32), metadata={"description": "Name of the tenant."})
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same tenant.")
 
 
 @action("accounts.create_invite", CreateInviteParams)
@@ -124,6 +134,7 @@ def create_invite(params: Params, core: Core) -> JSON:
         role=params["role"],
         uses=params["uses"],
         expires_at=core.clock() + params["ttl_seconds"] * 1000,
+        request_id=params["request_id"],
     )
 
 
@@ -144,7 +155,12 @@ def revoke_invite(params: Params, core: Core) -> JSON:
 def create(params: Params, core: Core) -> JSON:
     """Make an account without a password; ``reset`` of the answer lets its person set one."""
     return registration.create_account(
-        core, params["actor"], name=params["name"], tenant=params["tenant"], role=params["role"]
+        core,
+        params["actor"],
+        name=params["name"],
+        tenant=params["tenant"],
+        role=params["role"],
+        request_id=params["request_id"],
     )
 
 
@@ -194,16 +210,16 @@ def set_tenant_quota(params: Params, core: Core) -> JSON:
     return quotas.set_tenant_quota(core, params["actor"], params["tenant"], params["quota_bytes"])
 
 
-@action("accounts.reset", OwnerParams)
+@action("accounts.reset", ResetParams)
 def reset(params: Params, core: Core) -> JSON:
     """Make the code by which a person sets a new password, once and within an hour."""
-    return people.reset_account(core, params["actor"], params["owner"])
+    return people.reset_account(core, params["actor"], params["owner"], params["request_id"])
 
 
 @action("accounts.create_tenant", CreateTenantParams)
 def create_tenant(params: Params, core: Core) -> JSON:
     """Create a tenant."""
-    return tenants.create_tenant(core, params["name"], params["actor"])
+    return tenants.create_tenant(core, params["name"], params["actor"], params["request_id"])
 
 
 @action("accounts.list_tenants", ParamsSchema)

@@ -11,6 +11,7 @@ from files_service.api.accounts.fields import (
     token_field,
 )
 from files_service.api.action import Params, ParamsSchema, action
+from files_service.api.parameters import request_id_field
 from files_service.core import Core
 from files_service.errors import Forbidden
 from files_service.services.accounts import throttling
@@ -19,6 +20,7 @@ from files_service.services.accounts.identity import identify as identity_of
 from files_service.services.accounts.identity import session_of
 from files_service.services.accounts.passwords import change_password, use_reset
 from files_service.services.accounts.registration import register as register_account
+from files_service.services.accounts.registration import registered_earlier
 from files_service.services.accounts.sessions import Client, continue_session, forget_ended
 from files_service.services.accounts.sign_in import SignedIn, sign_in, sign_out, signed_in
 from storage_adapters import JSON
@@ -45,6 +47,7 @@ class RegisterParams(ClientParams):
     name = name_field()
     password = password_field()
     invite = secret_field("Code of an invite, or of the setup link.", required=False, load_default=None)
+    request_id = request_id_field("Idempotency key: repeating the call with it signs in to the account that it made.")
 
 
 class LoginParams(ClientParams):
@@ -68,13 +71,18 @@ class SetPasswordParams(ClientParams):
     token = secret_field("Token of the session.", required=False, load_default=None)
     current = secret_field("The current password.", 1_024, required=False, load_default=None)
     reset = secret_field("Code of a reset link, instead.", required=False, load_default=None)
+    request_id = request_id_field("Idempotency key: repeating the call with it changes nothing more.")
 
 
 @action("accounts.register", RegisterParams)
 def register(params: Params, core: Core) -> JSON:
     """Make an account, as the settings allow it, and sign in."""
     _require_system(params)
-    account = register_account(core, params["name"], params["password"], params["invite"])
+    name, password, invite, request_id = (params[each] for each in ("name", "password", "invite", "request_id"))
+    earlier = registered_earlier(core, name, invite, request_id)
+    if earlier is not None:
+        return _answer(sign_in(core, earlier.owner, password, _client(params)))
+    account = register_account(core, name, password, invite, request_id)
     return _answer(signed_in(core, account, _client(params)))
 
 
@@ -109,7 +117,7 @@ def identify(params: Params, core: Core) -> JSON:
 def set_password(params: Params, core: Core) -> JSON:
     """Change one's password by the current one, or set it by the code of a reset link; other sessions end."""
     if params["reset"] is not None:
-        forget_ended(core, use_reset(core, params["reset"], params["password"]))
+        forget_ended(core, use_reset(core, params["reset"], params["password"], params["request_id"]))
         return {"changed": True}
     if params["token"] is None or params["current"] is None:
         raise Forbidden("send the current password, or the code of a reset link", {"field": "current"})
@@ -117,7 +125,8 @@ def set_password(params: Params, core: Core) -> JSON:
     # From people themselves the address is no fact: failures under another one would lock its people out.
     address = params["address"] if params["actor"] is None else ""
     subjects = throttling.subjects_of(identity.owner, address)
-    account = change_password(core, identity, params["current"], params["password"], subjects)
+    current, password = params["current"], params["password"]
+    account = change_password(core, identity, current, password, subjects, params["request_id"])
     continue_session(core, params["token"], account)
     return {"changed": True}
 

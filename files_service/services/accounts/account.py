@@ -25,6 +25,8 @@ class Account:
     created_at: int
     password: str | None = None
     password_at: int | None = None
+    # The request that set it, None for one without an id.
+    password_request: str | None = None
     disabled_at: int | None = None
     # Deleted, and may come back until it is erased.
     deleted_at: int | None = None
@@ -35,6 +37,8 @@ class Account:
     # The second factor: {secret, counter, confirmed, recovery}.
     totp: Mapping[str, Any] | None = None
     invite_id: str | None = None
+    # The request that made it, None for one without an id.
+    request: str | None = None
     # None: that of the settings.
     quota_bytes: int | None = None
     document: Document | None = field(default=None, repr=False, compare=False)
@@ -72,6 +76,7 @@ _FIELDS = (
     "created_at",
     "password",
     "password_at",
+    "password_request",
     "disabled_at",
     "deleted_at",
     "erased_at",
@@ -79,6 +84,7 @@ _FIELDS = (
     "reset",
     "totp",
     "invite_id",
+    "request",
     "quota_bytes",
 )
 

@@ -6,28 +6,42 @@ from dataclasses import replace
 
 from files_service.core import Core
 from files_service.domain.accounts import DEFAULT_TENANT, Role
-from files_service.errors import NotFound, Unauthorized
+from files_service.errors import Conflict, NotFound, Unauthorized
 from files_service.services.accounts import documents
 from files_service.services.accounts.account import accounts_exist, find_account
 from files_service.services.accounts.authority import authority_of, still_manages
 from files_service.services.accounts.documents import INVITES, hash_of, new_secret
+from files_service.services.accounts.repeats import secret_of
 from files_service.services.accounts.tenants import require_tenant
-from storage_adapters import JSON, Document
+from storage_adapters import JSON, Document, RevisionConflict
 
 SETUP_MS = 86_400_000
 _SETUP = "setup"
 _SHOWN = ("invite_id", "tenant", "role", "uses", "created_at")
 
 
-def create_invite(core: Core, actor: str | None, *, tenant: str | None, role: Role, uses: int, expires_at: int) -> JSON:
-    """Make an invite; the answer alone has its code. Raises Forbidden, NotFound."""
+def create_invite(
+    core: Core,
+    actor: str | None,
+    *,
+    tenant: str | None,
+    role: Role,
+    uses: int,
+    expires_at: int,
+    request_id: str | None = None,
+) -> JSON:
+    """Make an invite, or find that of the same request; the answers alone have its code.
+
+    Raises Forbidden, NotFound, and Conflict when the earlier request made another invite.
+    """
     authority = authority_of(core, actor)
     tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
     authority.require_new_role(role)
     require_tenant(core, tenant)
     maker = None if actor is None else str(actor)
-    return _create(core, tenant=tenant, role=role, uses=uses, expires_at=expires_at, maker=maker)
+    code = secret_of(core, request_id, "invite", maker)
+    return _create(core, code, tenant=tenant, role=role, uses=uses, expires_at=expires_at, maker=maker)
 
 
 def create_setup(core: Core) -> str | None:
@@ -42,6 +56,7 @@ def create_setup(core: Core) -> str | None:
         documents.delete(core, former)
     code: str = _create(
         core,
+        new_secret(),
         tenant=DEFAULT_TENANT,
         role=Role.OPERATOR,
         uses=1,
@@ -123,6 +138,7 @@ def give_back(core: Core, invite: Document, owner: str) -> None:
 
 def _create(
     core: Core,
+    code: str,
     *,
     tenant: str,
     role: Role,
@@ -131,7 +147,7 @@ def _create(
     maker: str | None = None,
     names: tuple[str, ...] = (),
 ) -> JSON:
-    code, invite_id = new_secret(), core.new_id()
+    invite_id = core.new_id()
     body: JSON = {
         "invite_id": invite_id,
         "tenant": tenant,
@@ -149,7 +165,19 @@ def _create(
         names=(invite_id, *names),
         expires_at=expires_at,
     )
-    return {**_shown(documents.put(core, document)), "code": code}
+    try:
+        made = documents.put(core, document)
+    except RevisionConflict:
+        made = _made_earlier(core, document)
+    return {**_shown(made), "code": code}
+
+
+def _made_earlier(core: Core, draft: Document) -> Document:
+    """Return the invite of a code that the same request made before. Raises Conflict for another one."""
+    found = documents.find(core, INVITES, draft.document_id)
+    if found is None or any(found.body[name] != draft.body[name] for name in ("tenant", "role", "uses")):
+        raise Conflict("this request_id was used for another invite", {"field": "request_id"})
+    return found
 
 
 def _shown(document: Document) -> JSON:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from files_service.core import Core
 from files_service.domain.identity import KEY_PREFIX, Identity
 from files_service.domain.scopes import SCOPES
-from files_service.errors import Forbidden, NotFound, bad_request
+from files_service.errors import Conflict, Forbidden, NotFound, bad_request
 from files_service.services.accounts import documents
-from files_service.services.accounts.documents import KEYS, hash_of, new_secret
+from files_service.services.accounts.documents import KEYS, hash_of
+from files_service.services.accounts.repeats import secret_of
 from files_service.services.accounts.sessions import SEEN_MS
 from storage_adapters import JSON, Document, RevisionConflict
 
@@ -26,8 +27,12 @@ def create_key(
     scopes: Sequence[str],
     folder: str | None = None,
     expires_at: int | None = None,
+    request_id: str | None = None,
 ) -> JSON:
-    """Create a key for the person; the answer alone has the key itself. Raises BadRequest, Forbidden."""
+    """Create a key for the person, or find that of the same request; the answers alone have the key itself.
+
+    Raises BadRequest, Forbidden, and Conflict when the earlier request made another key.
+    """
     for scope in scopes:
         if scope not in SCOPES:
             raise bad_request("scopes", f"{scope}: must be one of {', '.join(SCOPES)}.")
@@ -35,24 +40,36 @@ def create_key(
             raise Forbidden("a key cannot have a permission that its owner does not have", {"scope": scope})
     if folder is not None and not _is_folder(folder):
         raise bad_request("folder", "Must be a path like trips/2026: without / at the ends, empty segments, . and ..")
-    now = core.clock()
+    now, key = core.clock(), secret_of(core, request_id, "key", identity.account_id, prefix=KEY_PREFIX)
+    asked = {"label": label, "scopes": sorted(set(scopes)), "folder": folder}
+    earlier = _made_earlier(core, key, asked, expires_at)
+    if earlier is not None:
+        return {**_shown(earlier), "key": key}
     if expires_at is not None and expires_at <= now:
         raise bad_request("expires_at", "Must be in the future.")
     if len(list_keys(core, identity)) >= MOST_KEYS:
         raise bad_request("label", f"At most {MOST_KEYS} keys; revoke one.")
-    key, key_id = new_secret(KEY_PREFIX), core.new_id()
-    body = {
-        "account_id": identity.account_id,
-        "key_id": key_id,
-        "label": label,
-        "scopes": sorted(set(scopes)),
-        "folder": folder,
-        "created_at": now,
-        "used_at": None,
-    }
+    key_id = core.new_id()
+    body = {"account_id": identity.account_id, "key_id": key_id, **asked, "created_at": now, "used_at": None}
     order = f"{identity.account_id}/{key_id}"
     document = documents.new_document(KEYS, hash_of(key), body, order=order, names=(key_id,), expires_at=expires_at)
-    return {**_shown(documents.put(core, document)), "key": key}
+    try:
+        made = documents.put(core, document)
+    except RevisionConflict:
+        # The same request is served twice at once.
+        found = _made_earlier(core, key, asked, expires_at)
+        if found is None:
+            raise
+        made = found
+    return {**_shown(made), "key": key}
+
+
+def _made_earlier(core: Core, key: str, asked: JSON, expires_at: int | None) -> Document | None:
+    """Return the key that the same request made before, None without one. Raises Conflict for another one."""
+    found = documents.find(core, KEYS, hash_of(key))
+    if found is None or (found.expires_at == expires_at and all(found.body[name] == asked[name] for name in asked)):
+        return found
+    raise Conflict("this request_id was used for another key", {"field": "request_id"})
 
 
 def list_keys(core: Core, identity: Identity) -> list[JSON]:

@@ -86,14 +86,17 @@ def update_account(
     return changed.shown()
 
 
-def reset_account(core: Core, actor: str | None, owner: str) -> JSON:
-    """Make a one-time link by which the person sets a new password. Raises Forbidden, NotFound."""
+def reset_account(core: Core, actor: str | None, owner: str, request_id: str | None = None) -> JSON:
+    """Make a one-time link by which the person sets a new password, or find that of the same request.
+
+    Raises Forbidden, NotFound.
+    """
     authority = authority_of(core, actor)
     account = managed_account(core, authority, owner)
     authority.require_person()
     if account.disabled_at is not None:
         raise Forbidden("the account is disabled", {"owner": owner})
-    code, expires_at = make_reset(core, account, None if actor is None else str(actor))
+    code, expires_at = make_reset(core, account, None if actor is None else str(actor), request_id)
     return {"owner": owner, "code": code, "expires_at": expires_at}
 
 

@@ -9,8 +9,10 @@ from files_service.errors import Conflict, FilesError, Forbidden, Unauthorized, 
 from files_service.services.accounts import documents, invites, rosters
 from files_service.services.accounts.account import Account, accounts_exist, add_account, find_account
 from files_service.services.accounts.authority import authority_of
+from files_service.services.accounts.documents import INVITES, hash_of
 from files_service.services.accounts.ledger import forget_count
-from files_service.services.accounts.passwords import hash_new, make_reset
+from files_service.services.accounts.passwords import RESET_MS, hash_new, reset_of
+from files_service.services.accounts.repeats import name_of, secret_of
 from files_service.services.accounts.tenants import require_tenant
 from files_service.services.encryption.owners import assign_owner
 from storage_adapters import JSON, DocumentQuery, SupportsDocuments
@@ -18,7 +20,16 @@ from storage_adapters import JSON, DocumentQuery, SupportsDocuments
 CLOSED, BY_INVITE = "closed", "invite"
 
 
-def register(core: Core, name: str, password: str, invite_code: str | None = None) -> Account:
+def registered_earlier(core: Core, name: str, invite_code: str | None, request_id: str | None) -> Account | None:
+    """Return the account that the same request has made, None without one; its password is still to be checked."""
+    invite = documents.find(core, INVITES, hash_of(invite_code)) if invite_code is not None else None
+    tenant = DEFAULT_TENANT if invite is None else invite.body["tenant"]
+    return _made_by(core, owner_of_name(name_and_tenant(name)[0], tenant), _registration(core, request_id))
+
+
+def register(
+    core: Core, name: str, password: str, invite_code: str | None = None, request_id: str | None = None
+) -> Account:
     """Make an account for a person, as ``registration`` allows it; the setup code makes the first one anyway.
 
     Raises Forbidden where registration is closed, Unauthorized for an invite that has ended, BadRequest, Conflict.
@@ -41,6 +52,7 @@ def register(core: Core, name: str, password: str, invite_code: str | None = Non
         password=hash_new(core, password, name),
         password_at=core.clock(),
         invite_id=None if invite is None else invite.body["invite_id"],
+        request=_registration(core, request_id),
     )
     if invite is None:
         return _add(core, account)
@@ -52,8 +64,10 @@ def register(core: Core, name: str, password: str, invite_code: str | None = Non
         raise
 
 
-def create_account(core: Core, actor: str | None, *, name: str, tenant: str | None, role: Role) -> JSON:
-    """Make an account without a password, and the link by which its person sets one.
+def create_account(
+    core: Core, actor: str | None, *, name: str, tenant: str | None, role: Role, request_id: str | None = None
+) -> JSON:
+    """Make an account without a password, and the link by which its person sets one; or find that of the same request.
 
     Files that the owner of this name has already become those of the account. Raises Forbidden, NotFound, Conflict.
     """
@@ -62,18 +76,25 @@ def create_account(core: Core, actor: str | None, *, name: str, tenant: str | No
     authority.require_people(tenant)
     authority.require_new_role(role)
     require_tenant(core, tenant)
-    account = Account(
+    maker, now = None if actor is None else str(actor), core.clock()
+    name = valid_name(name, tenant)
+    owner = owner_of_name(name, tenant)
+    secret = secret_of(core, request_id, "account", maker, owner)
+    draft = Account(
         account_id=core.new_id(),
-        name=valid_name(name, tenant),
+        name=name,
         tenant=tenant,
         role=role,
-        created_at=core.clock(),
+        created_at=now,
+        reset=reset_of(secret, now, maker),
+        request=name_of(core, request_id, "account", maker, role.value),
     )
-    if _has_something(core, account.owner):
+    earlier = _made_by(core, owner, draft.request)
+    if earlier is None and _has_something(core, owner):
         authority.require_person()
-    account = _add(core, account)
-    code, expires_at = make_reset(core, account, None if actor is None else str(actor))
-    return {**account.shown(), "reset": {"code": code, "expires_at": expires_at}}
+    account = _add(core, earlier or draft)
+    reset = {"code": f"{account.account_id}.{secret}", "expires_at": account.created_at + RESET_MS}
+    return {**account.shown(), "reset": reset}
 
 
 def valid_name(name: str, tenant: str) -> str:
@@ -109,12 +130,34 @@ def accounts_are_on(core: Core) -> bool:
     return core.settings.registration != CLOSED or accounts_exist(core)
 
 
+def _registration(core: Core, request_id: str | None) -> str | None:
+    return name_of(core, request_id, "registration")
+
+
+def _made_by(core: Core, owner: str, request: str | None) -> Account | None:
+    """Return the account of an owner if this request made it."""
+    found = find_account(core, owner) if request is not None else None
+    return found if found is not None and found.request == request else None
+
+
 def _add(core: Core, account: Account) -> Account:
+    """Store an account. One that is stored already gets what its maker, who may have died, has left undone."""
     # Before the account can store a byte: what encrypts it is the key of its tenant.
     assign_owner(documents.documents_of(core), owner_segment(account.owner), account.tenant, now=core.clock())
-    added = add_account(core, account)
+    added = account if account.document is not None else _store(core, account)
     rosters.enter(core, added)
     # The owner may have files: from now on they count for the tenant.
     core.quotas.forget(added.owner)
     forget_count(core, added.tenant)
     return added
+
+
+def _store(core: Core, account: Account) -> Account:
+    try:
+        return add_account(core, account)
+    except Conflict:
+        # The same request may be served twice at once.
+        found = _made_by(core, account.owner, account.request)
+        if found is None:
+            raise
+        return found

@@ -12,21 +12,26 @@ from files_service.errors import Conflict, NotFound, bad_request
 from files_service.services.accounts import documents
 from files_service.services.accounts.authority import authority_of
 from files_service.services.accounts.documents import TENANTS
+from files_service.services.accounts.repeats import name_of
 from storage_adapters import JSON, Document, RevisionConflict
 
 # No tenant has this name.
 _DEFAULT_ID = "-"
 
 
-def create_tenant(core: Core, name: str, actor: str | None) -> JSON:
-    """Create a tenant. Raises Conflict when there is one of this name."""
+def create_tenant(core: Core, name: str, actor: str | None, request_id: str | None = None) -> JSON:
+    """Create a tenant. Raises Conflict when there is one of this name that another request made."""
     authority_of(core, actor).require_tenants()
     if not is_tenant(name):
         raise bad_request("name", "Must be 1 to 32 of a-z, 0-9 and -, not beginning with -.")
-    body = {"created_at": core.clock()}
+    request = name_of(core, request_id, "tenant", actor)
+    body = {"created_at": core.clock(), **({} if request is None else {"request": request})}
     try:
         return _shown(documents.put(core, documents.new_document(TENANTS, name, body, order=name)))
     except RevisionConflict as error:
+        found = documents.find(core, TENANTS, name)
+        if request is not None and found is not None and found.body.get("request") == request:
+            return _shown(found)
         raise Conflict("there is a tenant of this name", {"field": "name"}) from error
 
 

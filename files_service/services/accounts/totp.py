@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import secrets
 from dataclasses import replace
@@ -13,6 +14,7 @@ from files_service.errors import Conflict, Forbidden, bad_request
 from files_service.services.accounts import throttling
 from files_service.services.accounts.account import Account, account_by_id, change_account
 from files_service.services.accounts.documents import hash_of
+from files_service.services.accounts.repeats import bytes_of
 from storage_adapters import JSON
 
 ISSUER = "Files"
@@ -22,11 +24,12 @@ STEP_SECONDS = 30
 _WINDOW = (0, -1, 1)
 
 
-def begin_totp(core: Core, identity: Identity) -> JSON:
+def begin_totp(core: Core, identity: Identity, request_id: str | None = None) -> JSON:
     """Make a secret for an app; it counts once a code of it was confirmed. Raises Conflict when there is one."""
     import pyotp
 
-    secret = pyotp.random_base32()
+    random = secrets.token_bytes(20) if request_id is None else bytes_of(core, request_id, "totp", identity.account_id)
+    secret = base64.b32encode(random[:20]).decode()
 
     def decide(before: Account) -> Account:
         if before.has_totp:
@@ -38,11 +41,17 @@ def begin_totp(core: Core, identity: Identity) -> JSON:
     return {"secret": secret, "uri": uri}
 
 
-def confirm_totp(core: Core, identity: Identity, code: str) -> JSON:
-    """Turn the second factor on by a code of the app; the recovery codes are shown this once. Raises BadRequest."""
-    codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
+def confirm_totp(core: Core, identity: Identity, code: str, request_id: str | None = None) -> JSON:
+    """Turn the second factor on by a code of the app; the recovery codes are shown to this request alone.
+
+    Raises BadRequest.
+    """
+    codes: list[str] = []
 
     def decide(before: Account) -> Account:
+        codes[:] = _recovery_codes(core, before, request_id)
+        if before.has_totp and before.totp and not {*map(hash_of, codes)}.isdisjoint(before.totp["recovery"]):
+            return before
         counter = _counter_of(core, before, code)
         if before.totp is None or before.has_totp or counter is None:
             raise bad_request("code", "Is not the present code of the app.")
@@ -51,6 +60,18 @@ def confirm_totp(core: Core, identity: Identity, code: str) -> JSON:
 
     change_account(core, identity.account_id, decide)
     return {"recovery_codes": codes}
+
+
+def _recovery_codes(core: Core, account: Account, request_id: str | None) -> list[str]:
+    """Make recovery codes: the same ones for a repeated request about the same secret."""
+
+    def random(number: int) -> str:
+        if request_id is None or account.totp is None:
+            return secrets.token_hex(9)
+        return bytes_of(core, request_id, "recovery", account.account_id, account.totp["secret"], str(number)).hex()
+
+    made = map(random, range(RECOVERY_CODES))
+    return [f"{each[:6]}-{each[6:12]}-{each[12:18]}" for each in made]
 
 
 def remove_totp(core: Core, identity: Identity, code: str) -> None:

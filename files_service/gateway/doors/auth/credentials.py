@@ -52,7 +52,7 @@ async def revoke_key(request: web.Request) -> web.StreamResponse:
 async def change_totp(request: web.Request) -> web.StreamResponse:
     """Begin a second factor, or confirm it by a code."""
     token, body = session_token(request), await body_of(request)
-    method = "accounts.confirm_totp" if body else "accounts.begin_totp"
+    method = "accounts.confirm_totp" if set(body) - {"request_id"} else "accounts.begin_totp"
     return json_reply(await call_for_people(request, method, **body, token=token))
 
 
