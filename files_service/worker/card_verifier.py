@@ -17,7 +17,7 @@ from files_service.services.cards.verification import (
     is_void,
     save_work,
 )
-from storage_adapters import RevisionConflict, SupportsDocuments
+from storage_adapters import RevisionConflict, StorageUnavailable, SupportsDocuments
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class _Reading:
 
 
 class CardVerifier:
-    """The verifier. A worker that takes over reads on behind the last file that was stored as done."""
+    """The verifier. A worker that takes over reads on behind the last chunk that was stored as read."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
         self._core, self._stopped = core, stopped
@@ -103,8 +103,15 @@ class CardVerifier:
             self._save(work.session_id)
             self._readings.pop(work.session_id, None)
             return cost if self._finish(reading.rereading.work) else 0
+        except StorageUnavailable:
+            # A file may take longer than a store answers without a break.
+            try:
+                self._save(work.session_id)
+            finally:
+                self._readings.pop(work.session_id, None)
+            raise
         except BaseException:
-            # It goes on behind the last file that was stored.
+            # It goes on behind the last chunk that was stored.
             del self._readings[work.session_id]
             raise
         if self._core.timer() >= reading.saved_at + SAVE_MS:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import xxhash
+import orjson
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key_beside, manifest_of
 from files_service.domain.verdict import Code, Reason
+from files_service.services.cards.file_hashes import FileHashes
 from files_service.services.cards.known import find_record, is_usable
 from files_service.services.content import chunks_of
 from files_service.services.disk_faults import is_gone
@@ -39,15 +40,50 @@ class Proof:
     faults: tuple[Reason, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePosition:
+    """The place that the reading of one file has reached: behind a blob of a copy, or before the first one.
+
+    ``content`` names what is read, ``domains`` and ``faults`` are of the copies before this one, ``hashes`` is the
+    state of those of this copy.
+    """
+
+    path: str
+    content: str
+    domains: tuple[str, ...] = ()
+    faults: tuple[Reason, ...] = ()
+    copy: int = 0
+    part: int = 0
+    offset: int = 0
+    hashes: str = ""
+
+    def behind(self, copy: BlobCopy, fault: Reason | None) -> FilePosition:
+        """Return the place before the next copy."""
+        domains = self.domains if fault is not None else (*self.domains, copy.domain)
+        faults = self.faults if fault is None else (*self.faults, fault)
+        return FilePosition(path=self.path, content=self.content, domains=domains, faults=faults, copy=self.copy + 1)
+
+    def at_beginning(self) -> FilePosition:
+        """Return the place before the first byte of this copy."""
+        return replace(self, part=0, offset=0, hashes="")
+
+
 def copies_of(blobs: BlobStore) -> tuple[BlobCopy, ...]:
     """Return the copies in which a store keeps its blobs; a plain store is one, in the domain of its bucket."""
     return blobs.copies() if isinstance(blobs, SupportsCopies) else (BlobCopy(blobs.bucket, blobs),)
 
 
-def prove(core: Core, owner: str, entry: JSON) -> Generator[int, None, Proof]:
+def prove(
+    core: Core,
+    owner: str,
+    entry: JSON,
+    begun: FilePosition | None = None,
+    note: Callable[[FilePosition], None] = lambda place: None,
+) -> Generator[int, None, Proof]:
     """Read all copies of the file of an entry; yield the length of each piece, and return what they prove.
 
-    Raises StorageUnavailable when a store does not answer.
+    ``note`` is told each place from which another process can read on, as ``begun``. Raises StorageUnavailable when a
+    store does not answer.
     """
     path, record = entry["path"], find_record(core, entry["file_id"] or "")
     if record is None or not is_usable(record, owner, entry["size"]):
@@ -55,14 +91,15 @@ def prove(core: Core, owner: str, entry: JSON) -> Generator[int, None, Proof]:
     if not (entry["sha256"] and entry["xxh64"]):
         detail = "the sender told no hashes of its bytes on the card"
         return Proof(faults=(Reason(code=Code.NOT_HASHED, path=path, detail=detail),))
-    domains, faults = set(), []
-    for copy in copies_of(core.blobs):
-        fault = yield from _read(core, copy, record.parts, entry)
-        if fault is None:
-            domains.add(copy.domain)
-        else:
-            faults.append(fault)
-    return Proof(frozenset(domains), tuple(faults))
+    copies = copies_of(core.blobs)
+    content = _content_of(record.parts, copies)
+    is_same = begun is not None and (begun.path, begun.content) == (path, content)
+    place = begun if begun is not None and is_same else FilePosition(path=path, content=content)
+    for copy in copies[place.copy :]:
+        fault = yield from _read(core, copy, record.parts, entry, place, note)
+        place = place.behind(copy, fault)
+        note(place)
+    return Proof(frozenset(place.domains), place.faults)
 
 
 def note_lost(core: Core, entry: JSON) -> Iterator[int]:
@@ -89,16 +126,31 @@ def file_gone(path: str) -> Reason:
     return Reason(code=Code.FILE_GONE, path=path, detail=detail)
 
 
-def _read(core: Core, copy: BlobCopy, parts: tuple[Part, ...], entry: JSON) -> Generator[int, None, Reason | None]:
-    """Read one copy of a file; return what is wrong with it."""
-    path, whole = entry["path"], (hashlib.sha256(), xxhash.xxh64())
-    for part in parts:
-        for key, expected in _blobs_of(core, part):
+def _content_of(parts: tuple[Part, ...], copies: tuple[BlobCopy, ...]) -> str:
+    """Return a digest of what is read: a place in it is none in anything else."""
+    named = [[(each.key, each.generation, each.size) for each in parts], [each.domain for each in copies]]
+    return hashlib.sha256(orjson.dumps(named)).hexdigest()
+
+
+def _read(
+    core: Core,
+    copy: BlobCopy,
+    parts: tuple[Part, ...],
+    entry: JSON,
+    place: FilePosition,
+    note: Callable[[FilePosition], None],
+) -> Generator[int, None, Reason | None]:
+    """Read one copy of a file from a place on; return what is wrong with it."""
+    path, whole = entry["path"], FileHashes.restored(place.hashes)
+    if whole is None:
+        place, whole = place.at_beginning(), FileHashes()
+    for number, part in enumerate(parts[place.part :], place.part):
+        for key, expected, end in _blobs_of(core, part, place.offset if number == place.part else 0):
             digest = hashlib.sha256()
             try:
                 for piece in _cold(copy.store, key):
-                    for each in (digest, *whole):
-                        each.update(piece)
+                    digest.update(piece)
+                    whole.update(piece)
                     yield len(piece)
             except (BlobNotFound, BlobDamaged, KeyUnavailable) as error:
                 return _damaged(path, copy, f"cannot be read: {error.__class__.__name__}")
@@ -108,20 +160,29 @@ def _read(core: Core, copy: BlobCopy, parts: tuple[Part, ...], entry: JSON) -> G
                 return _damaged(path, copy, "cannot be read")
             if expected not in (None, digest.hexdigest()):
                 return _damaged(path, copy, "has other bytes than were stored")
-    if [each.hexdigest() for each in whole] != [entry["sha256"], entry["xxh64"]]:
-        detail = f"its copy in {copy.domain} has other bytes than the card"
-        return Reason(code=Code.HASH_DIFFERS, path=path, detail=detail)
-    return None
+            if (state := whole.state()) is not None:
+                note(replace(place, part=number, offset=end, hashes=state))
+    if whole.digests() == [entry["sha256"], entry["xxh64"]]:
+        return None
+    if place.hashes:
+        # Nothing is said by hashes that may have been stored wrongly.
+        return (yield from _read(core, copy, parts, entry, place.at_beginning(), note))
+    detail = f"its copy in {copy.domain} has other bytes than the card"
+    return Reason(code=Code.HASH_DIFFERS, path=path, detail=detail)
 
 
-def _blobs_of(core: Core, part: Part) -> Iterator[tuple[str, str | None]]:
-    """Yield key and SHA-256 of the blobs of a part in their order; a missing one shows in the hash of the whole."""
+def _blobs_of(core: Core, part: Part, offset: int) -> Iterator[tuple[str, str | None, int]]:
+    """Yield key, SHA-256 and end of the blobs of a part from an offset on, at which one begins.
+
+    A missing one shows in the hash of the whole.
+    """
     upload_id = manifest_of(part)
     if upload_id is None:
-        yield part.key, part.sha256
+        if offset == 0:
+            yield part.key, part.sha256, part.size
         return
-    for chunk in chunks_of(core, upload_id):
-        yield chunk_key_beside(part.key, chunk), chunk.object_id
+    for chunk in chunks_of(core, upload_id, offset=offset):
+        yield chunk_key_beside(part.key, chunk), chunk.object_id, chunk.end
 
 
 def _cold(blobs: BlobStore, key: str) -> Iterator[bytes]:

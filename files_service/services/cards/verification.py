@@ -8,7 +8,7 @@ session is ``uploaded`` again, and the work is void.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -24,7 +24,7 @@ from files_service.domain.verdict import (
     reason_of_entry,
 )
 from files_service.services.accounts import documents
-from files_service.services.cards.copies import Proof, file_gone, note_lost, prove
+from files_service.services.cards.copies import FilePosition, Proof, file_gone, note_lost, prove
 from files_service.services.cards.entries import is_archived, settled, walk_entries
 from files_service.services.cards.known import find_record, is_being_processed, not_held
 from files_service.services.cards.session import Session, change_session, find_session, require_session
@@ -42,7 +42,7 @@ DAMAGE = (Code.COPY_DAMAGED, Code.HASH_DIFFERS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Work in progress: all entries up to the path ``after`` are done."""
+    """Work in progress: all entries up to the path ``after`` are done, and the next one is read up to ``place``."""
 
     session_id: str
     owner: str
@@ -53,18 +53,19 @@ class Verification:
     copies: int | None = None
     faults: tuple[Reason, ...] = ()
     more: int = 0
+    place: FilePosition | None = None
     document: Document | None = field(default=None, repr=False, compare=False)
 
     def with_proof(self, entry: JSON, proof: Proof) -> Verification:
         """Return the work with one file more."""
+        self = replace(self, after=entry["path"], place=None)
         if proof.faults:
             room = MAX_REASONS - len(self.faults)
             kept, more = proof.faults[:room], len(proof.faults[room:])
-            return replace(self, after=entry["path"], faults=(*self.faults, *kept), more=self.more + more)
+            return replace(self, faults=(*self.faults, *kept), more=self.more + more)
         count = len(proof.domains)
         return replace(
             self,
-            after=entry["path"],
             reread=self.reread.plus(Tally(1, entry["size"])),
             copies=count if self.copies is None else min(self.copies, count),
         )
@@ -118,13 +119,16 @@ class Rereading:
             if is_archived(entry):
                 while is_being_processed(find_record(self._core, entry["file_id"] or "")):
                     yield WAIT_COST
-                proof = yield from prove(self._core, self.work.owner, entry)
+                proof = yield from prove(self._core, self.work.owner, entry, self.work.place, self._note)
                 if any(each.code in DAMAGE for each in proof.faults):
                     yield from note_lost(self._core, entry)
                 self.work = self.work.with_proof(entry, proof)
             else:
                 self.work = replace(self.work, after=entry["path"])
         self.done = True
+
+    def _note(self, place: FilePosition) -> None:
+        self.work = replace(self.work, place=place)
 
 
 def save_work(core: Core, work: Verification) -> Verification:
@@ -241,12 +245,25 @@ def verification_of(document: Document) -> Verification:
         after=body["after"],
         reread=Tally(*body["reread"]),
         copies=body["copies"],
-        faults=tuple(
-            Reason(code=Code(each["code"]), detail=each["detail"], path=each.get("path")) for each in body["faults"]
-        ),
+        faults=_reasons(body["faults"]),
         more=body["more"],
+        place=_position_of(body.get("place")),
         document=document,
     )
+
+
+def _reasons(stored: list[Mapping[str, str]]) -> tuple[Reason, ...]:
+    return tuple(Reason(code=Code(each["code"]), detail=each["detail"], path=each.get("path")) for each in stored)
+
+
+def _position_of(stored: Mapping[str, Any] | None) -> FilePosition | None:
+    if stored is None:
+        return None
+    return FilePosition(**{**stored, "domains": tuple(stored["domains"]), "faults": _reasons(stored["faults"])})
+
+
+def _stored_position(place: FilePosition) -> JSON:
+    return {**asdict(place), "domains": list(place.domains), "faults": [each.shown() for each in place.faults]}
 
 
 def _document_of(work: Verification) -> Document:
@@ -259,6 +276,7 @@ def _document_of(work: Verification) -> Document:
         "copies": work.copies,
         "faults": [each.shown() for each in work.faults],
         "more": work.more,
+        "place": _stored_position(work.place) if work.place is not None else None,
     }
     order = f"{work.began_at:015d}"
     if work.document is not None:
