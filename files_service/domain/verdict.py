@@ -178,7 +178,9 @@ def judge(facts: Facts) -> Verdict:
 
 def voided(verdict: Mapping[str, Any]) -> dict[str, Any]:
     """Return the wire form of a verdict that holds no more; its time and copies stay."""
-    detail = "since its verdict the card came back with other files, or a file has left the archive"
+    detail = (
+        "since its verdict the card came back with other files, a file has left the archive, or a newer session began"
+    )
     reason = Reason(code=Code.STALE, detail=detail)
     anew = {"state": SessionState.STALE.value, "text": _text_of_reasons((reason,), 0)}
     return {**verdict, **anew, "reasons": [reason.shown()], "more_reasons": 0}

@@ -21,7 +21,7 @@ STATES = {
     "safe": "safe to format",
     "copied_not_verified": "copied once",
     "not_safe": "not safe to format",
-    "stale": "changed since its verdict",
+    "stale": "changed or taken again since",
 }
 PERMISSIONS = {"unknown": "not decided", "allowed": "copied by itself", "ignored": "ignored"}
 STATUSES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -18,7 +19,7 @@ from files_service.domain.cards import (
     default_folder,
     state_after,
 )
-from files_service.errors import Conflict, WrongStatus, bad_request
+from files_service.errors import Conflict, NotFound, WrongStatus, bad_request
 from files_service.services.cards.card import find_card, note_sighting, require_card, set_session
 from files_service.services.cards.entries import add_entries, is_archived, settled, walk_entries
 from files_service.services.cards.known import not_held
@@ -30,6 +31,7 @@ from files_service.services.cards.session import (
     find_session,
     open_session,
     require_session,
+    sessions_of,
 )
 from files_service.services.cards.verification import require_verification
 from files_service.services.files import require_acts_for
@@ -42,6 +44,9 @@ _RACES = 20
 # The reader of the card waits for the answer.
 _MOST_LOOKED_AT = 50_000
 _VERIFIED = (SessionState.SAFE, SessionState.COPIED_NOT_VERIFIED)
+_ENDED = (SessionState.VERIFYING, *JUDGED)
+# Sessions of the owner among which those of a card are found, beside its last one.
+_MOST_ENDED = 100
 
 
 def inserted(
@@ -59,7 +64,10 @@ def inserted(
 
 
 def begin(core: Core, actor: str | None, owner: str, card_id: str, given: Mapping[str, Any]) -> JSON:
-    """Begin a session, or go on with the one of the card that is not verified. Raises Forbidden, NotFound."""
+    """Begin a session, or go on with the one of the card that is not verified. Raises Forbidden, NotFound.
+
+    Earlier sessions of the card become stale.
+    """
     require_acts_for(owner, actor)
     card = require_card(core, owner, card_id)
     for attempt in range(_RACES):
@@ -68,10 +76,25 @@ def begin(core: Core, actor: str | None, owner: str, card_id: str, given: Mappin
             earlier = open_session(core, owner, card_id)
             session = _new_session(core, owner, card, given) if earlier is None else _continued(core, earlier, given)
         if session is not None:
+            if session.state in CONTINUED:
+                _end_earlier(core, session, card)
             set_session(core, owner, card_id, session.session_id)
             return session.shown()
         core.back_off(attempt)
     raise Conflict("too many concurrent sessions of the card", {"card_id": card_id})
+
+
+def _end_earlier(core: Core, session: Session, card: JSON) -> None:
+    """Let what earlier sessions of a card were found to be hold no more: a card has one verdict at most."""
+    newest, _ = sessions_of(core, session.owner, limit=_MOST_ENDED, after=None)
+    earlier = {each.session_id for each in newest if each.card_id == session.card_id and each.state in _ENDED}
+    for each in (earlier | {card["session_id"] or session.session_id}) - {session.session_id}:
+        with suppress(NotFound):
+            change_session(
+                core,
+                each,
+                lambda before: replace(before, state=SessionState.STALE) if before.state in _ENDED else before,
+            )
 
 
 def add(core: Core, actor: str | None, session_id: str, files: Sequence[Mapping[str, Any]]) -> JSON:

@@ -73,8 +73,9 @@ class Session:
 
     @property
     def current_verdict(self) -> JSON | None:
-        """The verdict as it holds now: what a session was found to be does not hold for a card that has changed."""
-        return voided(self.verdict) if self.verdict and self.state is SessionState.STALE else self.verdict
+        """The verdict as it holds now: a good one does not hold for a card that has changed, or was taken again."""
+        is_void = self.state is SessionState.STALE and self.verdict and self.verdict["state"] != SessionState.NOT_SAFE
+        return voided(self.verdict) if self.verdict and is_void else self.verdict
 
     def shown(self) -> JSON:
         """Return what the owner sees."""

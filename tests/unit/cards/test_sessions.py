@@ -293,3 +293,42 @@ def test_an_insertion_with_any_change_makes_a_verdict_stale(core: Core, tmp_path
     late = [missing("late")]
     assert isinstance(refusal(core, "cards.add", session_id=session["session_id"], files=late), WrongStatus)
     assert begun(core, 1, 1, request_id="two")["session_id"] != session["session_id"]
+
+
+def test_a_newer_session_of_a_card_takes_the_verdicts_of_the_earlier_ones_away(core: Core) -> None:
+    entries = [brought(core, "DCIM/A.MP4")]
+    first = verified(core, copied(core, entries)["session_id"])
+    other = {"owner": OWNER, "card": {"card_id": "another"}}
+    call(core, "cards.inserted", **other)
+    params: Any = {"owner": OWNER, "files": 1, "bytes": 300}
+    call(core, "cards.begin", **params, card_id="another", request_id="another")
+    assert call(core, "cards.session", session_id=first["session_id"])["state"] == "copied_not_verified"
+    # The same card, whose listing is the same, and whose file cannot be read any more.
+    told = {"owner": OWNER, "card": {"card_id": CARD}, "listing_sha256": first["relisting_sha256"]}
+    assert call(core, "cards.inserted", **told)["session"]["state"] == "copied_not_verified"
+    second = call(core, "cards.begin", **params, card_id=CARD, request_id="two")
+    call(core, "cards.add", session_id=second["session_id"], files=[{**entries[0], "status": "unreadable"}])
+    shown = {each["session_id"]: each for each in call(core, "cards.sessions", owner=OWNER)["sessions"]}
+    assert (shown[first["session_id"]]["state"], shown[second["session_id"]]["state"]) == ("stale", "copying")
+    assert shown[first["session_id"]]["verdict"]["text"].startswith("DO NOT FORMAT: ")
+    assert isinstance(refusal(core, "cards.verify", session_id=first["session_id"]), WrongStatus)
+
+
+def test_a_verification_gives_no_verdict_beside_a_newer_session_of_the_card(core: Core) -> None:
+    session_id = copied(core, [brought(core, "DCIM/A.MP4")])["session_id"]
+
+    def begin() -> None:
+        params: Any = {"owner": OWNER, "card_id": CARD, "request_id": "two", "files": 1, "bytes": 1}
+        call(core, "cards.begin", **params)
+
+    session = verified(core, session_id, between=begin)
+    assert (session["state"], session["verdict"]) == ("stale", None)
+
+
+def test_an_earlier_session_keeps_its_reasons(core: Core) -> None:
+    first = verified(core, copied(core, [{**brought(core, "DCIM/A.MP4"), "sha256": "0" * 64}])["session_id"])
+    assert first["state"] == "not_safe"
+    params: Any = {"owner": OWNER, "card_id": CARD, "request_id": "two", "files": 1, "bytes": 1}
+    call(core, "cards.begin", **params)
+    shown = call(core, "cards.session", session_id=first["session_id"])
+    assert (shown["state"], shown["verdict"]) == ("stale", first["verdict"])
