@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.gateway.serving import Served
-from tests.pages.visits import Visits
+from tests.pages.visits import Visits, drop
 
 
 @pytest.fixture
@@ -155,3 +156,24 @@ def test_what_is_dropped_goes_to_the_folder_where_it_was_dropped(page: Page) -> 
         window.dispatchEvent(drop);
         return taken;"""
     assert run(page, "picking.js", code) == ["one.txt", "here"]
+
+
+def test_what_is_dropped_and_cannot_be_sent_is_named(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "one.txt").write_bytes(b"x")
+    drop(page, tmp_path / "empty", tmp_path / "nothing", tmp_path / "one.txt")
+    expect(page.locator(".toast.failed p")).to_have_text("Skipped as empty: inner and 1 other")
+    expect(page.locator(".upload")).to_have_attribute("data-state", "done")
+    # What vanishes while it is dropped, or belongs to somebody else.
+    code = """
+        const refuse = (_, refused) => refused(new DOMException("no", "NotReadableError"));
+        const entry = { isFile: true, name: "locked.bin", fullPath: "/locked.bin", file: refuse };
+        const folder = { name: "locked", createReader: () => ({ readEntries: refuse }) };
+        const taken = new Promise((resolve) => m.watchPicking(resolve));
+        const items = [entry, folder].map((each) => ({ webkitGetAsEntry: () => each }));
+        const drop = Object.assign(new Event("drop"), { dataTransfer: { types: ["Files"], items, files: [] } });
+        window.dispatchEvent(drop);
+        return taken;"""
+    assert run(page, "picking.js", code) == []
+    expect(page.locator(".toast.failed p").last).to_have_text("Skipped as unreadable: locked.bin and 1 other")

@@ -1,7 +1,7 @@
 // Where files come from: buttons, and whatever is dropped on the page, folders with all that is in them.
 
 import { toast } from "./toast.js";
-import { count } from "./words.js";
+import { count, name } from "./words.js";
 
 const MOST = 10_000;
 const SEGMENT_BYTES = 255;
@@ -84,22 +84,30 @@ async function filesOf(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.length) return [...transfer.files].map((file) => ({ file, path: pathOf(file.name) }));
   const found = [];
-  for (const entry of entries) await walk(entry, found);
+  const skipped = { unreadable: [], empty: [] };
+  for (const entry of entries) await walk(entry, found, skipped);
+  for (const [why, [first, ...others]] of Object.entries(skipped)) {
+    if (first) toast(`Skipped as ${why}: ${name(first)}${others.length ? ` and ${count(others.length, "other")}` : ""}`, { failed: true });
+  }
   return found;
 }
 
-async function walk(entry, found) {
+async function walk(entry, found, skipped) {
   if (found.length > MOST) return;
-  if (entry.isFile) {
-    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
-    if (file) found.push({ file, path: pathOf(entry.fullPath) });
-    return;
-  }
-  const reader = entry.createReader();
-  for (;;) {
-    // A folder tells its content in batches; an empty one is the last.
-    const batch = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (!batch.length) return;
-    for (const each of batch) await walk(each, found);
+  try {
+    if (entry.isFile) {
+      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      return void found.push({ file, path: pathOf(entry.fullPath) });
+    }
+    const reader = entry.createReader();
+    for (let isEmpty = true; ; isEmpty = false) {
+      // A folder tells its content in batches; an empty one is the last.
+      const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (!batch.length && isEmpty) skipped.empty.push(entry.name);
+      if (!batch.length) return;
+      for (const each of batch) await walk(each, found, skipped);
+    }
+  } catch {
+    skipped.unreadable.push(entry.name);
   }
 }
