@@ -141,7 +141,7 @@ def test_a_download_while_files_are_sent_asks_nothing(visits: Visits, gateway: S
 
 
 def test_the_way_back_closes_what_was_open_over_the_page(visits: Visits, gateway: Served) -> None:
-    page = with_files(visits, gateway, "over", 1)
+    page = with_files(visits, gateway, "tess", 1)
     page.get_by_role("link", name="Trash").first.click()
     expect(page.locator("h1")).to_have_text("Trash")
     page.get_by_role("link", name="Files", exact=True).first.click()
@@ -162,3 +162,20 @@ def test_an_access_that_is_not_set_is_told_in_its_dialog(visits: Visits, gateway
     said = "0.bin was not changed. There is no connection to the service."
     expect(page.locator("dialog").get_by_role("alert").filter(has_text=said)).to_be_visible()
     page.keyboard.press("Escape")
+
+
+def test_a_message_is_before_the_dialog_that_is_open_and_stays_when_it_closes(visits: Visits, gateway: Served) -> None:
+    page = with_files(visits, gateway, "tess", 1)
+    page.get_by_role("button", name="Share").click()
+    page.locator("dialog summary", has_text="Address of the file").click()
+    toasts = page.get_by_role("dialog").get_by_role("status")
+    for access in ("Link", "Public"):
+        page.get_by_role("radio", name=access).check()
+        page.get_by_role("button", name="Set access").click()
+        expect(toasts.first).to_contain_text(f"0.bin: {access}")
+        if access == "Link":
+            toasts.get_by_role("button", name="Close").click()
+            expect(page.locator(".toast")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator("body > .toasts")).to_contain_text("0.bin: Public")

@@ -1,10 +1,11 @@
 // What can be done with files. Each action says what it did, with a way back, or what went wrong.
 
 import { giveLink } from "./clipboard.js";
-import { ask, askText, element, field } from "./dialogs.js";
+import { ask, askText } from "./dialogs.js";
+import { element, field } from "./elements.js";
 import { cancelFile } from "./queue.js";
-import { ask as request, base, tell } from "./server.js";
-import { toast } from "./toast.js";
+import { base, read, tell } from "./server.js";
+import { complain, toast } from "./toast.js";
 import * as words from "./words.js";
 
 const AT_ONCE = 1_000;
@@ -44,12 +45,12 @@ function judge(files, results, verb) {
   return files.filter((_, index) => results[index].ok);
 }
 
-async function attempt(files, verb, work) {
+export async function attempt(files, verb, work) {
   try {
     return await work();
   } catch (error) {
-    const text = error instanceof Sentence ? error.message : `${named(files)} could not be ${verb}. ${words.failure(error)}.`;
-    toast(text, { failed: true });
+    if (error instanceof Sentence) toast(error.message, { failed: true });
+    else complain(`${named(files)} could not be ${verb}`, error);
     return undefined;
   }
 }
@@ -85,8 +86,8 @@ export async function rename(file, changed) {
     value: file.name,
     accept: "Rename",
     submit: async (text) => {
-      const [result] = await sentences(() => bulk("rename", [file], () => ({ name: text })));
-      if (!result.ok) throw new Error(`${words.failure(result.error)}.`);
+      const [result] = await bulk("rename", [file], () => ({ name: text }));
+      if (!result.ok) throw result.error;
       // A name that was taken got a number.
       return result.path ? words.nameOf(result.path) : text;
     },
@@ -101,32 +102,28 @@ export async function rename(file, changed) {
   changed();
 }
 
-async function sentences(work) {
+// Asks for a folder. `submit` gets its path.
+export async function askFolder(title, here, submit) {
+  const list = element("datalist", { id: "known-folders" });
   try {
-    return await work();
-  } catch (error) {
-    throw new Error(`${words.failure(error)}.`);
-  }
-}
-
-export async function move(files, here, changed) {
-  const list = element("datalist", { id: "folders" });
-  try {
-    const { folders } = await (await request("GET", `/api/folders?path=${encodeURIComponent(here)}&limit=100`)).json();
+    const { folders } = await read(`/api/folders?path=${encodeURIComponent(here)}&limit=100`);
     for (const { path } of folders) list.append(element("option", { value: path }));
   } catch {
     // Suggestions alone: the question is asked without them.
   }
   const input = element("input", { name: "folder", value: here, maxLength: 1024, autocomplete: "off" });
   input.setAttribute("list", list.id);
-  const target = await ask({
-    title: `Move ${named(files)}`,
+  return ask({
+    title,
     accept: "Move",
     content: [field("Folder", input, "A new folder is made. Empty: no folder around it."), list],
-    submit: async (data) => {
-      const folder = data.get("folder").trim().replace(/^\/+|\/+$/g, "");
-      return { folder, moved: await sentences(async () => judge(files, await bulk("move", files, () => ({ folder })), "moved")) };
-    },
+    submit: (data) => submit(data.get("folder").trim().replace(/^\/+|\/+$/g, "")),
+  });
+}
+
+export async function move(files, here, changed) {
+  const target = await askFolder(`Move ${named(files)}`, here, async (folder) => {
+    return { folder, moved: judge(files, await bulk("move", files, () => ({ folder })), "moved") };
   });
   if (!target) return;
   const { moved } = target;
@@ -140,34 +137,25 @@ export async function move(files, here, changed) {
   changed();
 }
 
-export async function makeFolder(here, changed) {
-  const made = await askText({
-    title: "New folder",
-    label: "Name",
-    accept: "Create",
-    submit: (text) => sentences(() => tell("POST", "/api/folders/create", { path: here ? `${here}/${text}` : text })),
-  });
-  if (!made) return;
-  toast(`Folder ${words.name(made.name)} created`);
-  changed();
-}
-
 export async function copyLink(file) {
-  const link = new URL(`${base}/download/${file.fileId}`, location.href).href;
   const note = {
     private: "The file is private: the link opens for you alone. Use Share to send it",
     shared: "The link opens for the people you shared the file with",
   }[file.access];
-  return giveLink(link, note);
+  return giveLink(`${base}/download/${file.fileId}`, note);
 }
 
 // Several files as one archive.
 export async function download(files) {
   await attempt(files, "downloaded", async () => {
     if (files.length === 1) return save(`${base}/download/${files[0].fileId}?raw=1`);
-    const { archive_id: id } = await tell("POST", "/api/archives", { file_ids: files.map((file) => file.fileId) });
-    save(`${base}/api/archives/${id}`);
+    await saveArchive({ file_ids: files.map((file) => file.fileId) });
   });
+}
+
+export async function saveArchive(content) {
+  const { archive_id: id } = await tell("POST", "/api/archives", content);
+  save(`${base}/api/archives/${id}`);
 }
 
 // Leaves no page: while files are sent, a browser would ask whether to stay.

@@ -2,23 +2,18 @@
 
 import { restore } from "./actions.js";
 import { markRead } from "./bell.js";
-import { watchChanges } from "./changes.js";
-import { element } from "./dialogs.js";
-import { icon } from "./icon.js";
+import { element, icon } from "./elements.js";
 import { Refresher } from "./refresher.js";
 import { undoable } from "./toast.js";
-import { count, tellLocalTimes } from "./words.js";
+import { count } from "./words.js";
 
 export function start(main) {
-  const list = main.querySelector("#list");
-  const refresher = new Refresher(list, prepare);
-  const changed = () => refresher.soon();
-
-  function prepare() {
-    for (const each of main.querySelectorAll(".scripted")) each.hidden = !list.querySelector(".notice.unread");
-    tellLocalTimes(list);
+  const prepare = () => {
+    main.querySelector(".read-all").hidden = !main.querySelector(".notice.unread");
     drawUndoable(main, changed);
-  }
+  };
+  const refresher = new Refresher(main, prepare, ({ event }) => ["notices", "reload"].includes(event));
+  const changed = refresher.soon;
 
   main.addEventListener("submit", async (event) => {
     if (!event.target.matches(".undo")) return;
@@ -34,11 +29,7 @@ export function start(main) {
     if (event.target.closest(".read-all")) await markRead().then(changed, () => {});
   });
   prepare();
-  const end = watchChanges(changed, ({ event }) => ["notices", "reload"].includes(event));
-  return () => {
-    refresher.stop();
-    end();
-  };
+  return () => refresher.stop();
 }
 
 function drawUndoable(main, changed) {

@@ -2,12 +2,13 @@
 
 import { giveLink } from "./clipboard.js";
 import { documentOf } from "./fetched.js";
+import { reveal } from "./screens.js";
 import { OURS, viewer } from "./server.js";
-import { toast } from "./toast.js";
-import { failure, tellLocalTimes } from "./words.js";
+import { complain } from "./toast.js";
+import { tellLocalTimes } from "./words.js";
 
 export function start(main) {
-  prepare(main);
+  showTab(main);
   main.addEventListener("submit", (event) => {
     if (event.target.method !== "post") return;
     event.preventDefault();
@@ -18,9 +19,7 @@ export function start(main) {
   });
 }
 
-function prepare(main) {
-  for (const each of main.querySelectorAll(".scripted")) each.hidden = false;
-  tellLocalTimes(main);
+function showTab(main) {
   main.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 }
 
@@ -34,13 +33,15 @@ async function send(main, form) {
     // Signed out meanwhile, or an error that is no page.
     if (fresh.body.dataset.viewer !== viewer) return void location.reload();
     main.replaceChildren(...fresh.getElementById("main").childNodes);
-    prepare(main);
+    reveal(main);
+    tellLocalTimes(main);
+    showTab(main);
     const told = main.querySelector('[role="alert"], .done');
     told?.setAttribute("tabindex", "-1");
     told?.focus();
     told?.scrollIntoView({ block: "nearest" });
   } catch (error) {
-    toast(`Nothing was changed. ${failure(error)}.`, { failed: true });
+    complain("Nothing was changed", error);
   } finally {
     for (const each of buttons) each.disabled = false;
   }

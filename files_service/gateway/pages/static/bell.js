@@ -1,14 +1,15 @@
 // The bell of the frame: the number of unread notices, and a panel with the last ones. Without scripts it leads to Activity.
 
 import { watchChanges } from "./changes.js";
-import { element } from "./dialogs.js";
+import { element } from "./elements.js";
 import { documentOf } from "./fetched.js";
-import { ask, base, tell } from "./server.js";
+import { ask, base, read, tell } from "./server.js";
 import { announce, count, failure, tellLocalTimes } from "./words.js";
 
 const SHOWN = 7;
 const bell = document.getElementById("bell");
-let panel;
+const panel = document.getElementById("notices-panel");
+const [heading, all, list] = panel.querySelectorAll("h2, button, ul");
 let unread = 0;
 
 export function watchBell() {
@@ -20,6 +21,18 @@ export function watchBell() {
   bell.setAttribute("role", "button");
   bell.setAttribute("aria-haspopup", "dialog");
   bell.setAttribute("aria-expanded", "false");
+  panel.addEventListener("toggle", ({ newState }) => bell.setAttribute("aria-expanded", String(newState === "open")));
+  panel.addEventListener("click", (event) => {
+    const row = event.target.closest("a[href]")?.closest(".notice.unread");
+    if (row) markRead([row.dataset.noticeId]).catch(() => {});
+    if (event.target.closest("a[href]")) panel.hidePopover();
+  });
+  all.addEventListener("click", async () => {
+    await markRead().catch(() => {});
+    fill();
+    heading.focus();
+    all.hidden = true;
+  });
   bell.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     event.preventDefault();
@@ -39,7 +52,7 @@ export async function markRead(noticeIds = null) {
 
 async function refresh() {
   try {
-    show((await (await ask("GET", "/api/notifications?limit=1")).json()).unread);
+    show((await read("/api/notifications?limit=1")).unread);
   } catch {
     // The bell is a convenience: the next change brings another try.
   }
@@ -58,44 +71,16 @@ function show(now) {
   bell.setAttribute("aria-label", now ? `Notices, ${badge.textContent} unread` : "Notices");
 }
 
-async function open() {
-  if (panel?.isConnected) return close();
-  const heading = element("h2", { id: "notices-title", textContent: "Notices", tabIndex: -1 });
-  const read = element("button", { type: "button", className: "quiet", textContent: "Mark all as read", hidden: !unread });
-  const list = element("ul", { className: "files" });
-  const all = element("a", { href: bell.href, textContent: "All activity" });
-  panel = element("div", { className: "panel" }, element("header", {}, heading, read), list, element("p", {}, all));
-  panel.setAttribute("role", "dialog");
-  panel.setAttribute("aria-labelledby", heading.id);
-  panel.popover = "auto";
-  panel.addEventListener("toggle", ({ newState }) => newState === "closed" && close());
-  panel.addEventListener("click", (event) => {
-    const row = event.target.closest("a[href]")?.closest(".notice.unread");
-    if (row) markRead([row.dataset.noticeId]).catch(() => {});
-    if (event.target.closest("a[href]")) close();
-  });
-  read.addEventListener("click", async () => {
-    await markRead().catch(() => {});
-    fill(list);
-    heading.focus();
-    read.hidden = true;
-  });
-  bell.after(panel);
-  bell.setAttribute("aria-expanded", "true");
-  panel.showPopover();
+function open() {
+  if (panel.matches(":popover-open")) return panel.hidePopover();
+  all.hidden = !unread;
+  panel.showPopover({ source: bell });
   heading.focus();
-  fill(list);
-}
-
-function close() {
-  const held = panel.contains(document.activeElement) || document.activeElement === document.body;
-  panel.remove();
-  bell.setAttribute("aria-expanded", "false");
-  if (held) bell.focus();
+  fill();
 }
 
 // The rows are those of Activity, where their words are.
-async function fill(list) {
+async function fill() {
   try {
     const page = await documentOf(await ask("GET", "/activity"));
     const rows = [...page.querySelectorAll("#notices > li")].slice(0, SHOWN);

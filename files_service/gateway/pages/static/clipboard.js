@@ -1,12 +1,13 @@
 // Links for people who send them on.
 
-import { ask, element, field } from "./dialogs.js";
+import { ask } from "./dialogs.js";
+import { element, field } from "./elements.js";
 import { toast } from "./toast.js";
 
-// Copies a link. Without https a browser has no clipboard for pages: there the link is shown, to be copied by hand.
+// Copies a link, which may be a path. Without https a browser has no clipboard for pages: there the link is shown, to be copied by hand.
 export async function giveLink(link, note = "") {
   try {
-    await navigator.clipboard.writeText(link);
+    await navigator.clipboard.writeText(wholeOf(link));
   } catch {
     return showLink(link, note);
   }
@@ -14,7 +15,9 @@ export async function giveLink(link, note = "") {
 }
 
 export function showLink(link, note = "") {
-  const input = element("input", { value: link, readOnly: true });
+  const input = element("input", { value: wholeOf(link), readOnly: true });
   input.addEventListener("focus", () => input.select());
   return ask({ title: "Link", content: [field("Copy this link", input, note)] });
 }
+
+const wholeOf = (link) => new URL(link, location.href).href;

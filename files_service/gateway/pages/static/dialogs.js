@@ -1,35 +1,34 @@
 // Dialogs that ask something. Each resolves when it is closed: with what was entered, or with nothing.
 
-export function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
+import { button, element, field } from "./elements.js";
+import { failure } from "./words.js";
+
+// Opens a dialog over the page. Messages go into it: behind it nobody could press their buttons or hear them.
+export function open(dialog) {
+  const messages = document.querySelectorAll("#toasts, #news");
+  const [home] = [...messages].map((each) => each.parentElement);
+  document.body.append(dialog);
+  dialog.showModal();
+  dialog.append(...messages);
+  dialog.addEventListener("close", () => (home?.isConnected ? home : document.body).append(...messages));
 }
 
-export function field(label, input, note) {
-  const words = element("span", { textContent: label });
-  const hint = note ? [element("span", { className: "small", textContent: note })] : [];
-  return element("label", { className: "field" }, words, input, ...hint);
-}
-
-// Shows a dialog. `submit` gets the form's data and may throw, which is shown beside the buttons; its answer is the result.
+// Asks in a dialog. `submit` gets the form's data and may fail, which is said beside the buttons; its answer is the result.
 export function ask({ title, content = [], accept, danger = false, submit }) {
   const before = document.activeElement;
   const heading = element("h2", { id: "dialog-title", textContent: title });
   const wrong = element("p", { role: "alert" });
   wrong.setAttribute("role", "alert");
-  const no = element("button", { type: "button", textContent: submit ? "Cancel" : "Close" });
+  const no = button(submit ? "Cancel" : "Close", () => dialog.close());
   const yes = element("button", { textContent: accept ?? "OK", className: danger ? "danger" : "main" });
   const buttons = element("div", { className: "buttons" }, no, ...(submit ? [yes] : []));
   const form = element("form", { method: "dialog" }, heading, ...content, wrong, buttons);
   const dialog = element("dialog", {}, form);
   dialog.setAttribute("aria-labelledby", heading.id);
-  document.body.append(dialog);
-  dialog.showModal();
+  open(dialog);
   (dialog.querySelector("[autofocus], input, select, textarea") ?? (danger ? no : yes)).focus();
   return new Promise((resolve) => {
     let result;
-    no.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => {
       dialog.remove();
       // This is told after the dialog closed: keys pressed since then may have moved the focus on.
@@ -44,7 +43,7 @@ export function ask({ title, content = [], accept, danger = false, submit }) {
         result = (await submit?.(new FormData(form))) ?? true;
         dialog.close();
       } catch (error) {
-        wrong.textContent = error.message;
+        wrong.textContent = `${failure(error)}.`;
       } finally {
         yes.disabled = false;
       }
@@ -53,7 +52,7 @@ export function ask({ title, content = [], accept, danger = false, submit }) {
 }
 
 // Asks for a line of text.
-export function askText({ title, label, value = "", accept, submit }) {
+export function askText({ title, label, value = "", hasEnding = true, accept, submit }) {
   const input = element("input", { name: "text", value, required: true, maxLength: 255, autocomplete: "off" });
   const shown = ask({
     title,
@@ -62,7 +61,7 @@ export function askText({ title, label, value = "", accept, submit }) {
     submit: (data) => submit(data.get("text").trim()),
   });
   // The name is what people change, rarely its ending.
-  const dot = value.lastIndexOf(".");
+  const dot = hasEnding ? value.lastIndexOf(".") : 0;
   input.setSelectionRange(0, dot > 0 ? dot : value.length);
   return shown;
 }

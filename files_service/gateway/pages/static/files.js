@@ -1,23 +1,24 @@
 // The list of files: what can be done with them, and how it is brought up to date without losing one's place.
 
 import * as actions from "./actions.js";
-import { watchChanges } from "./changes.js";
+import { copyOf } from "./elements.js";
+import * as folders from "./folders.js";
 import { watchKeys } from "./keys.js";
 import { filesUnderWay } from "./queue.js";
 import { Refresher } from "./refresher.js";
 import { clear, fileOf, selected, watchSelection } from "./selection.js";
 import { base } from "./server.js";
 import { share } from "./share.js";
-import { tellLocalTimes } from "./words.js";
 
+const ROW = ".file, .tile";
 const ORDERS = { oldest: ["created_at", "asc"], name: ["name", "asc"], "name-desc": ["name", "desc"], largest: ["size", "desc"], smallest: ["size", "asc"] };
 
 export function start(main) {
   const list = main.querySelector("#list");
   const here = main.dataset.folder ?? "";
   const { search = "", sort } = Object.fromEntries(new URLSearchParams(location.search));
-  const refresher = new Refresher(list, prepare);
-  const changed = () => refresher.soon();
+  const refresher = new Refresher(main, prepare);
+  const changed = refresher.soon;
   const done = () => {
     clear();
     redraw();
@@ -38,10 +39,20 @@ export function start(main) {
   const deeds = {
     share: (file) => share([file], changed),
     copy: actions.copyLink,
+    download: (file) => actions.download([file]),
     rename: (file) => actions.rename(file, changed),
     move: (file) => actions.move([file], here, changed),
     delete: (file) => trashOne(file),
   };
+  const folderDeeds = {
+    share: (path) => share([], changed, path),
+    download: folders.downloadFolder,
+    rename: (path) => folders.renameFolder(path, changed),
+    move: (path) => folders.moveFolder(path, here, changed),
+    delete: (path) => folders.trashFolder(path, changed),
+  };
+  // Does something with the file of a row, or with the folder of a tile.
+  const act = (name, row) => (row.matches(".tile") ? folderDeeds[name](row.dataset.folder) : deeds[name](fileOf(row)));
 
   // The focus goes to the next file, not to the top of the page.
   async function trashOne(file) {
@@ -57,45 +68,43 @@ export function start(main) {
   }
 
   function prepare() {
-    for (const each of main.querySelectorAll(".scripted")) each.hidden = false;
     const underWay = filesUnderWay();
     for (const row of list.querySelectorAll('.file[data-status="pending"]')) row.hidden = underWay.has(row.dataset.fileId);
-    tellLocalTimes(list);
     redraw();
   }
 
   list.addEventListener("click", (event) => {
-    const summary = event.target.closest(".file summary");
-    if (summary?.parentElement.childElementCount === 1) summary.after(menuOf(summary.closest(".file")));
-    const button = event.target.closest("button");
-    const deed = button && Object.keys(deeds).find((name) => button.classList.contains(name));
-    if (deed) deeds[deed](fileOf(button.closest(".file")));
+    const summary = event.target.closest(`:is(${ROW}) summary`);
+    if (summary?.parentElement.childElementCount === 1) summary.after(menuOf(summary.closest(ROW)));
+    const button = event.target.closest(`:is(${ROW}) button`);
+    const deed = button && Object.keys({ ...deeds, ...folderDeeds }).find((name) => button.classList.contains(name));
+    if (deed) act(deed, button.closest(ROW));
   });
-  main.querySelector(".make-folder")?.addEventListener("click", () => actions.makeFolder(here, changed));
+  main.querySelector(".make-folder")?.addEventListener("click", () => folders.makeFolder(here, changed));
   prepare();
-  document.addEventListener("uploaded", changed);
-  const endings = [
-    () => document.removeEventListener("uploaded", changed),
-    watchChanges(changed),
-    watchKeys(keysOf(list, deeds, redraw, (files) => actions.trash(files, done))),
-  ];
+  const endKeys = watchKeys(keysOf(list, act, redraw, (files) => actions.trash(files, done)));
   return () => {
     refresher.stop();
-    endings.forEach((end) => end());
+    endKeys();
   };
 }
 
-function menuOf({ dataset }) {
-  const menu = document.getElementById("row-menu").content.cloneNode(true);
+function menuOf(row) {
+  if (row.matches(".tile")) return copyOf("folder-menu");
+  const { dataset } = row;
+  const menu = copyOf("row-menu");
   menu.querySelector("[download]").href = `${base}/download/${dataset.fileId}?raw=1`;
   menu.querySelector(".versions").href = `${base}/versions/${dataset.fileId}`;
   return menu;
 }
 
-function keysOf(list, deeds, redraw, trash) {
+function keysOf(list, act, redraw, trash) {
   const rows = () => [...list.querySelectorAll(".file:not([hidden])")];
   const current = () => document.activeElement?.closest?.(".file");
-  const withFile = (deed) => () => (current() ? deed(fileOf(current())) : false);
+  const does = (name) => () => {
+    const row = document.activeElement?.closest?.(ROW);
+    return row ? act(name, row) : false;
+  };
   const step = (by, choose) => () => {
     const all = rows();
     const at = all.indexOf(current());
@@ -121,10 +130,10 @@ function keysOf(list, deeds, redraw, trash) {
       redraw();
     },
     Escape: () => (selected.size ? (clear(), redraw()) : false),
-    F2: withFile(deeds.rename),
-    m: withFile(deeds.move),
-    s: withFile(deeds.share),
-    d: withFile((file) => actions.download([file])),
-    Delete: () => (selected.size ? trash([...selected.values()]) : withFile(deeds.delete)()),
+    F2: does("rename"),
+    m: does("move"),
+    s: does("share"),
+    d: does("download"),
+    Delete: () => (selected.size ? trash([...selected.values()]) : does("delete")()),
   };
 }

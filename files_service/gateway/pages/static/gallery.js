@@ -1,6 +1,6 @@
 // The window of a long timeline: only the pictures near the screen are in the page, however many there are.
 
-import { element } from "./dialogs.js";
+import { element } from "./elements.js";
 
 // Half a screen before what is seen, and as much behind it.
 const AROUND = 0.5;

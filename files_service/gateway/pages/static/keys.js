@@ -1,24 +1,7 @@
 // Keys for lists. None of them works while somebody writes or a dialog is open.
 
-import { ask, element } from "./dialogs.js";
-
-const HELP = [
-  ["/", "Search"],
-  ["↑ ↓", "Go through the files"],
-  ["Space", "Select"],
-  ["Shift + ↑ ↓", "Select several"],
-  ["Ctrl + A", "Select all of the page"],
-  ["Enter", "Open"],
-  ["F2", "Rename"],
-  ["M", "Move"],
-  ["S", "Share"],
-  ["D", "Download"],
-  ["U", "Upload"],
-  ["Delete", "Move to the trash"],
-  ["Ctrl + Z", "Undo"],
-  ["Esc", "Clear the selection"],
-  ["?", "This list"],
-];
+import { ask } from "./dialogs.js";
+import { copyOf } from "./elements.js";
 
 // Calls the handler of a key, by its name with "Ctrl+" and "Shift+"; returns a function that ends it.
 export function watchKeys(handlers) {
@@ -42,7 +25,5 @@ export function watchKeys(handlers) {
 }
 
 function help() {
-  const body = element("tbody");
-  for (const [key, does] of HELP) body.append(element("tr", {}, element("th", { textContent: key, scope: "row" }), element("td", { textContent: does })));
-  return ask({ title: "Keys", content: [element("table", {}, body)] });
+  return ask({ title: "Keys", content: [copyOf("keys")] });
 }

@@ -1,8 +1,8 @@
 // One picture or video over the whole page; the address says which.
 
-import { element } from "./dialogs.js";
-import { icon } from "./icon.js";
-import { ask, base } from "./server.js";
+import { open } from "./dialogs.js";
+import { button, element, icon } from "./elements.js";
+import { base, read } from "./server.js";
 import * as words from "./words.js";
 
 const SWIPE_PX = 50;
@@ -15,16 +15,15 @@ export function openLightbox(photo, series) {
   const info = element("p", { className: "info", hidden: true });
   const original = element("a", { className: "button square", download: "" }, icon("download"));
   original.setAttribute("aria-label", "Download");
-  const button = (name, label, act, className = "square") => {
-    const made = element("button", { type: "button", className }, icon(name));
+  const control = (name, label, act, className = "square") => {
+    const made = button(icon(name), act, className);
     made.setAttribute("aria-label", label);
-    made.addEventListener("click", act);
     return made;
   };
-  const full = button("full-screen", "Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : dialog.requestFullscreen()));
-  const header = element("header", {}, title, button("info", "Details", () => toggleInfo()), full, original, button("close", "Close", () => dialog.close()));
-  const previous = button("previous", "Previous", () => step(-1), "step");
-  const next = button("next", "Next", () => step(1), "step");
+  const full = control("full-screen", "Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : dialog.requestFullscreen()));
+  const header = element("header", {}, title, control("info", "Details", () => toggleInfo()), full, original, control("close", "Close", () => dialog.close()));
+  const previous = control("previous", "Previous", () => step(-1), "step");
+  const next = control("next", "Next", () => step(1), "step");
   const dialog = element("dialog", { className: "lightbox" }, header, previous, figure, next);
   dialog.append(info);
   dialog.setAttribute("aria-label", "Photo");
@@ -70,8 +69,7 @@ export function openLightbox(photo, series) {
   // Its processing may not be over, or the service does not answer.
   function missing(shown) {
     if (at !== shown) return;
-    const again = element("button", { type: "button", textContent: "Try again" });
-    again.addEventListener("click", () => (show(shown), figure.focus()));
+    const again = button("Try again", () => (show(shown), figure.focus()));
     figure.replaceChildren(element("p", { className: "missing" }, "This cannot be shown at the moment. ", again));
   }
 
@@ -94,7 +92,7 @@ export function openLightbox(photo, series) {
     if (at.says) return void (info.textContent = `${words.name(at.name)} · ${at.says}`);
     info.textContent = "…";
     try {
-      const file = await (await ask("GET", `/api/files/${at.fileId}`)).json();
+      const file = await read(`/api/files/${at.fileId}`);
       const { width, height, camera } = file.media ?? {};
       const taken = new Date(file.captured_at ?? file.created_at).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
       info.textContent = [words.name(file.name), taken, words.size(file.size), width && `${width} × ${height}`, camera].filter(Boolean).join(" · ");
@@ -136,9 +134,8 @@ export function openLightbox(photo, series) {
     // Keys pressed since it closed may have moved the focus on.
     if ([before, document.body].includes(document.activeElement)) series.reveal(at);
   });
-  document.body.append(dialog);
   const before = document.activeElement;
-  dialog.showModal();
+  open(dialog);
   show(photo);
 }
 

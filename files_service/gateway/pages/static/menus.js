@@ -3,12 +3,15 @@
 const MENUS = "details:is(.menu, .others)[open]";
 
 export function watchMenus() {
+  // Before the choice does anything: its dialog gives the focus back to what had it.
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll(MENUS)) {
       const inside = menu.contains(event.target);
-      if (!inside || event.target.closest("li, a")) menu.open = false;
+      if (inside && !event.target.closest("li, a")) continue;
+      if (inside) menu.querySelector("summary").focus();
+      menu.open = false;
     }
-  });
+  }, true);
   // One at the end of the window opens upwards.
   document.addEventListener("toggle", ({ target: menu }) => {
     if (!menu.matches?.(".menu")) return;

@@ -1,45 +1,47 @@
 // A list that is brought up to date: rows that did not change stay where they are, with focus, menus and pictures.
 
+const ROWS = "#folders, #files";
+
 export function merge(list, fresh) {
-  const rows = list.querySelector("#files");
-  const freshRows = fresh.querySelector("#files");
-  if (!rows || !freshRows) {
-    list.replaceChildren(...fresh.childNodes);
-    return;
-  }
-  const active = document.activeElement?.closest?.(".file");
-  const focused = active && { fileId: active.dataset.fileId, control: document.activeElement.classList[0] };
-  mergeRows(rows, freshRows);
-  const form = rows.closest("form");
-  const freshForm = freshRows.closest("form");
-  const tools = form.querySelector(".tools");
-  if (!tools.querySelector("details[open]")) tools.replaceWith(freshForm.querySelector(".tools"));
-  replaceAround(list, form, fresh, freshForm);
-  if (focused && !active.isConnected) {
-    rows.querySelector(`[data-file-id="${CSS.escape(focused.fileId)}"] .${CSS.escape(focused.control)}`)?.focus();
-  }
+  const held = list.contains(document.activeElement) ? document.activeElement : null;
+  const id = held && idOf(held.closest("li") ?? held);
+  mergeChildren(list, fresh, (part) => partOf(list, part));
+  if (!held || document.activeElement === held) return;
+  // A row that was moved has lost the focus, too.
+  const row = [...list.querySelectorAll("li")].find((each) => id && idOf(each) === id);
+  (held.isConnected ? held : row?.querySelector(`.${CSS.escape(held.classList[0])}`))?.focus();
 }
 
-function mergeRows(rows, freshRows) {
-  const old = new Map([...rows.children].map((row) => [row.dataset.fileId, row]));
+// Rows are known by these.
+function idOf({ dataset }) {
+  return dataset.fileId ?? (dataset.folder && `${dataset.folder}/${dataset.trashedAt ?? ""}`);
+}
+
+// The part of the list that stays for a fresh one, brought up to date: a list of rows, or the form around it.
+function partOf(list, part) {
+  const rows = part.matches(ROWS) ? part : part.querySelector(ROWS);
+  const oldRows = rows && list.querySelector(`#${rows.id}`);
+  if (!oldRows) return part;
+  const known = new Map([...oldRows.children].map((row) => [idOf(row), row]));
+  mergeChildren(oldRows, rows, (row) => {
+    const before = known.get(idOf(row));
+    return before && before.dataset.revision === row.dataset.revision ? before : row;
+  });
+  if (rows === part) return oldRows;
+  const form = oldRows.closest("form");
+  const tools = form.querySelector(".tools");
+  if (!tools.querySelector("details[open]")) tools.replaceWith(part.querySelector(".tools"));
+  return form;
+}
+
+function mergeChildren(old, fresh, keepOf) {
   const kept = new Set();
-  let place = rows.firstElementChild;
-  for (const row of [...freshRows.children]) {
-    const before = old.get(row.dataset.fileId);
-    const keep = before?.dataset.revision === row.dataset.revision ? before : row;
+  let place = old.firstElementChild;
+  for (const child of [...fresh.children]) {
+    const keep = keepOf(child);
     kept.add(keep);
     if (keep === place) place = place.nextElementSibling;
-    else rows.insertBefore(keep, place);
+    else old.insertBefore(keep, place);
   }
-  for (const row of [...rows.children]) if (!kept.has(row)) row.remove();
-}
-
-function replaceAround(list, form, fresh, freshForm) {
-  for (const part of [...list.children]) if (part !== form) part.remove();
-  let behind = false;
-  for (const part of [...fresh.children]) {
-    if (part === freshForm) behind = true;
-    else if (behind) list.append(part);
-    else form.before(part);
-  }
+  for (const child of [...old.children]) if (!kept.has(child)) child.remove();
 }

@@ -1,13 +1,12 @@
 // The timeline: months of pictures and videos, whose files are read as far as somebody looks.
 
 import { watchChanges } from "./changes.js";
-import { element } from "./dialogs.js";
+import { element, icon } from "./elements.js";
 import { Gallery } from "./gallery.js";
-import { icon } from "./icon.js";
 import { openLightbox } from "./lightbox.js";
 import { go } from "./navigation.js";
-import { ask, base } from "./server.js";
-import { toast } from "./toast.js";
+import { base, read } from "./server.js";
+import { complain } from "./toast.js";
 import * as words from "./words.js";
 
 const PER_CALL = 100;
@@ -19,7 +18,6 @@ const TOGETHER_MS = 3_000;
 const SIZES = "(max-width: 40rem) 33vw, max(11rem, 10vw)";
 
 export function start(main) {
-  for (const each of main.querySelectorAll(".scripted")) each.hidden = false;
   const timeline = main.querySelector("#timeline");
   const sections = [...timeline.querySelectorAll(".month")];
   if (!sections.length) return watchSoon(async () => (await readMonths()).length && go(location.href));
@@ -73,7 +71,7 @@ function watchSoon(changed) {
 }
 
 async function readMonths() {
-  return (await (await ask("GET", "/api/timeline")).json()).months;
+  return (await read("/api/timeline")).months;
 }
 
 function titleOf(month) {
@@ -107,7 +105,7 @@ class Month {
     try {
       while (files.length <= this.wanted && cursor !== null) {
         const query = new URLSearchParams({ month: this.month, limit: PER_CALL, ...(cursor ? { cursor } : {}) });
-        const found = await (await ask("GET", `/api/timeline?${query}`)).json();
+        const found = await read(`/api/timeline?${query}`);
         files = files.concat(found.files.map(entryOf));
         cursor = found.next_cursor;
         // What was read anew takes the place of the old when it is as much.
@@ -115,7 +113,7 @@ class Month {
       }
     } catch (error) {
       this.cursor = null;
-      toast(`${this.title} could not be loaded. ${words.failure(error)}.`, { failed: true });
+      complain(`${this.title} could not be loaded`, error);
     }
   }
 

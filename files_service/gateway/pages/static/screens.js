@@ -17,6 +17,11 @@ const MODULES = {
 
 let stop;
 
+// Offers what needs scripts, which are here.
+export function reveal(part) {
+  for (const each of part.querySelectorAll(".scripted")) each.hidden = false;
+}
+
 export async function showScreen() {
   stop?.();
   stop = undefined;
@@ -26,5 +31,7 @@ export async function showScreen() {
   if (!module) return;
   const { start } = await import(module);
   // Somebody may have gone on meanwhile.
-  if (document.getElementById("main") === main) stop = start(main);
+  if (document.getElementById("main") !== main) return;
+  reveal(main);
+  stop = start(main);
 }

@@ -1,8 +1,8 @@
 // The files that are selected, by id: the selection stays when another page of the list or another order is shown.
 
-import { element } from "./dialogs.js";
-import { ask } from "./server.js";
-import { toast } from "./toast.js";
+import { button, element } from "./elements.js";
+import { read } from "./server.js";
+import { complain, toast } from "./toast.js";
 import * as words from "./words.js";
 
 const PER_CALL = 100;
@@ -61,21 +61,15 @@ function drawBar(list, actions, query, draw) {
   bar.setAttribute("role", "group");
   bar.setAttribute("aria-label", "Selected files");
   const total = Number(list.querySelector("[data-total]")?.dataset.total ?? 0);
-  if (total > selected.size) bar.append(button(`Select all ${total.toLocaleString("en")}`, () => selectAll(query(), total, draw)));
+  if (total > selected.size) bar.append(button(`Select all ${total.toLocaleString("en")}`, () => selectAll(query(), total, draw), "quiet"));
   for (const [label, act] of Object.entries(actions)) {
     bar.append(button(label, () => act([...selected.values()]), label === "Delete" ? "quiet bad" : "quiet"));
   }
-  bar.append(button("Clear", () => (clear(), draw())));
+  bar.append(button("Clear", () => (clear(), draw()), "quiet"));
   const focused = shown?.contains(document.activeElement) ? [...shown.children].indexOf(document.activeElement) : -1;
   if (shown) shown.replaceWith(bar);
   else list.querySelector(".files")?.before(bar);
   bar.children[focused]?.focus();
-}
-
-function button(label, click, className = "quiet") {
-  const made = element("button", { type: "button", textContent: label, className });
-  made.addEventListener("click", click);
-  return made;
 }
 
 // Everything that the query finds now; what comes later is not selected.
@@ -85,7 +79,7 @@ async function selectAll(query, total, draw) {
     let cursor = "";
     do {
       const params = new URLSearchParams({ ...query, limit: PER_CALL, ...(cursor ? { cursor } : {}) });
-      const found = await (await ask("GET", `/api/files?${params}`)).json();
+      const found = await read(`/api/files?${params}`);
       for (const file of found.files) {
         const { file_id: fileId, name, path, access, status, size } = file;
         selected.set(fileId, { fileId, name, path, access, type: file.content_type ?? "", status, size });
@@ -93,7 +87,7 @@ async function selectAll(query, total, draw) {
       cursor = found.next_cursor;
     } while (cursor);
   } catch (error) {
-    toast(`Not all files were selected. ${words.failure(error)}.`, { failed: true });
+    complain("Not all files were selected", error);
   }
   close();
   draw();

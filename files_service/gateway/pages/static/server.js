@@ -27,6 +27,11 @@ export function failureOf(code, message, details) {
   return UNTIL_LATER.has(code) ? new Broken(message, code) : new Refused(code, message, details);
 }
 
+// The JSON of an address; else as `ask`.
+export async function read(path) {
+  return (await ask("GET", path)).json();
+}
+
 // Sends JSON; else as `ask`.
 export async function tell(method, path, body) {
   const headers = { "Content-Type": "application/json" };

@@ -1,22 +1,13 @@
 // Sign-in, API keys and invites of a person. What is secret is shown once, in a dialog.
 
 import { showLink } from "./clipboard.js";
-import { ask as dialog, element, field } from "./dialogs.js";
-import { icon } from "./icon.js";
-import { ask, base, tell } from "./server.js";
+import { ask as dialog } from "./dialogs.js";
+import { button, copyOf, element, field, icon } from "./elements.js";
+import { ask, base, read, tell } from "./server.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
-const SCOPES = {
-  "files:read": "Read files",
-  "files:write": "Upload and change files",
-  "files:delete": "Delete files",
-  shares: "Make links",
-  analytics: "Read the storage used",
-};
-
 export function start(main) {
-  for (const each of main.querySelectorAll(".scripted")) each.hidden = false;
   const reload = () => LISTS.forEach((list) => fill(main, list, reload));
   const deeds = { password: changePassword, totp: secondFactor, "create-key": createKey, invite, "end-sessions": endSessions };
   main.addEventListener("click", async (event) => {
@@ -57,7 +48,7 @@ async function fill(main, { id, path, rows, verb }, reload) {
   const list = main.querySelector(`#${id}`);
   if (!list) return;
   try {
-    const found = rows(await (await ask("GET", path)).json());
+    const found = rows(await read(path));
     list.replaceChildren(...found.map(([key, title, text, kind]) => row(title, text, kind, verb, () => end(`${path}/${key}`, title, reload))));
     if (!found.length) list.append(element("li", { className: "small", textContent: "None yet." }));
   } catch (error) {
@@ -67,11 +58,10 @@ async function fill(main, { id, path, rows, verb }, reload) {
 
 function row(title, text, kind, verb, act) {
   const name = words.name(title);
-  const button = element("button", { type: "button", className: "quiet bad", textContent: verb });
-  button.setAttribute("aria-label", `${verb}: ${name}`);
-  button.addEventListener("click", act);
+  const end = button(verb, act, "quiet bad");
+  end.setAttribute("aria-label", `${verb}: ${name}`);
   const about = element("div", { className: "about" }, element("bdi", { className: "name", textContent: name }), element("p", { className: "small", textContent: words.name(text) }));
-  return element("li", { className: "file" }, element("span", { className: "thumbnail" }, icon(kind)), about, element("div", { className: "deeds" }, button));
+  return element("li", { className: "file" }, element("span", { className: "thumbnail" }, icon(kind)), about, element("div", { className: "deeds" }, end));
 }
 
 async function end(path, title, reload) {
@@ -101,15 +91,11 @@ async function attempt(work) {
   }
 }
 
-function secret(name, autocomplete) {
-  return element("input", { type: "password", name, required: true, autocomplete, minLength: name === "password" ? 10 : 1 });
-}
-
 async function changePassword() {
   const done = await dialog({
     title: "Change the password",
     accept: "Change",
-    content: [field("Current password", secret("current", "current-password")), field("New password", secret("password", "new-password"), "10 characters or more. Other sessions end.")],
+    content: [copyOf("password-fields")],
     submit: (data) => attempt(() => tell("POST", "/api/auth/password", { current: data.get("current"), password: data.get("password") })),
   });
   if (done) toast("The password is changed");
@@ -138,27 +124,21 @@ async function secondFactor() {
 }
 
 async function endSecondFactor() {
-  const code = element("input", { name: "code", required: true, autocomplete: "one-time-code" });
   const done = await dialog({
     title: "Turn the second factor off?",
     accept: "Turn off",
     danger: true,
-    content: [
-      element("p", { textContent: "It is on. For another app or new recovery codes, turn it off and on again." }),
-      field("Code", code, "Six digits, or one of your recovery codes."),
-    ],
+    content: [copyOf("end-totp-fields")],
     submit: (data) => attempt(() => tell("DELETE", "/api/auth/totp", { code: data.get("code") })),
   });
   if (done) toast("The second factor is off");
 }
 
 async function createKey() {
-  const label = element("input", { name: "label", required: true, maxLength: 100, autocomplete: "off" });
-  const boxes = Object.entries(SCOPES).map(([scope, words_]) => element("label", { className: "field" }, element("input", { type: "checkbox", name: "scopes", value: scope, checked: scope === "files:read" }), words_));
   const made = await dialog({
     title: "New API key",
     accept: "Create",
-    content: [field("Purpose", label), ...boxes],
+    content: [copyOf("key-fields")],
     submit: (data) => attempt(() => tell("POST", "/api/auth/keys", { label: data.get("label"), scopes: data.getAll("scopes") })),
   });
   if (!made) return;
@@ -173,7 +153,7 @@ async function invite() {
   } catch (error) {
     return toast(error.message, { failed: true });
   }
-  await showLink(new URL(`${base}/join#${made.code}`, location.href).href, "It makes one account and is valid for 7 days.");
+  await showLink(`${base}/join#${made.code}`, "It makes one account and is valid for 7 days.");
 }
 
 async function endSessions() {

@@ -2,41 +2,31 @@
 
 import { copyLink } from "./actions.js";
 import { giveLink } from "./clipboard.js";
-import { ask, element, field } from "./dialogs.js";
+import { ask } from "./dialogs.js";
+import { button, copyOf, element } from "./elements.js";
 import { base, tell } from "./server.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
 const DAY_MS = 86_400_000;
-const EXPIRIES = { 1: "1 day", 7: "7 days", 30: "30 days", "": "Never" };
 
 // Shares files ({fileId, name, …}), or the folder of a path.
 export async function share(files, changed, folder) {
   const subject = folder ?? (files.length === 1 ? files[0].name : words.count(files.length, "file"));
-  const expires = element("select", { name: "days" });
-  for (const [days, label] of Object.entries(EXPIRIES)) expires.append(new Option(label, days, days === "7", days === "7"));
-  const password = element("input", { name: "password", type: "text", minLength: 8, maxLength: 1024, autocomplete: "off" });
-  const most = element("input", { name: "downloads", type: "number", min: 1, max: 100000, inputMode: "numeric" });
-  const message = element("textarea", { name: "message", rows: 2, maxLength: 2000 });
-  const more = element("details", {}, element("summary", { textContent: "More" }), field("Number of downloads", most, "Empty: any number."), field("Message", message));
+  const fields = copyOf("share-fields");
+  const password = fields.querySelector("[name=password]");
   const made = await ask({
     title: `Share ${words.name(subject)}`,
     accept: "Create link",
-    content: [
-      field("The link expires after", expires),
-      field("Password", password, "Optional, 8 characters or more. Send it by another way than the link."),
-      more,
-      ...(folder || files.length > 1 ? [] : [openButtons(files[0], changed)]),
-    ],
+    content: [fields, ...(folder || files.length > 1 ? [] : [openButtons(files[0], changed)])],
     submit: (data) => create(data, files, folder),
   });
   if (!made?.key) return;
-  const link = new URL(`${base}/s/${made.key}`, location.href).href;
   changed();
-  await giveLink(link, password.value ? "Send the password separately" : "");
+  await giveLink(`${base}/s/${made.key}`, password.value ? "Send the password separately" : "");
 }
 
-async function create(data, files, folder) {
+function create(data, files, folder) {
   const days = Number(data.get("days"));
   const body = {
     ...(folder ? { path: folder } : { items: files.map((file) => file.fileId) }),
@@ -46,11 +36,7 @@ async function create(data, files, folder) {
   };
   if (data.get("password")) body.password = data.get("password");
   if (data.get("downloads")) body.max_downloads = Number(data.get("downloads"));
-  try {
-    return await tell("POST", "/api/shares", body);
-  } catch (error) {
-    throw new Error(`${words.failure(error)}.`);
-  }
+  return tell("POST", "/api/shares", body);
 }
 
 // Who may open the address of a file without a link of its own: nothing changes before a button says so.
@@ -60,15 +46,14 @@ function openButtons(file, changed) {
     const input = element("input", { type: "radio", name: "access", value: access, checked: file.access === access });
     return element("label", { className: "field" }, input, ` ${label} `, element("span", { className: "small", textContent: note }));
   });
-  const set = element("button", { type: "button", textContent: "Set access" });
-  const copy = element("button", { type: "button", textContent: "Copy address" });
-  copy.addEventListener("click", () => copyLink(file));
+  const set = button("Set access", setAccess);
+  const copy = button("Copy address", () => copyLink(file));
   const box = element("details", {}, element("summary", { textContent: `Address of the file: ${choices[file.access]?.[0] ?? "Shared"}` }), ...radios, element("p", { className: "buttons" }, set, copy));
-  // A message at the edge of the page would be behind the dialog.
+  // An error stands beside what caused it.
   const wrong = element("p");
   wrong.setAttribute("role", "alert");
   box.append(wrong);
-  set.addEventListener("click", async () => {
+  async function setAccess() {
     const chosen = radios.map((each) => each.firstElementChild).find((each) => each.checked)?.value;
     if (!chosen) return;
     wrong.textContent = "";
@@ -81,6 +66,6 @@ function openButtons(file, changed) {
     } catch (error) {
       wrong.textContent = `${words.name(file.name)} was not changed. ${words.failure(error)}.`;
     }
-  });
+  }
   return box;
 }

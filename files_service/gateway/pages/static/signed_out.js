@@ -1,6 +1,6 @@
 // Says that the session has ended, as long as it has: what is on the page and in the tray stays, and goes on afterwards.
 
-import { element } from "./dialogs.js";
+import { element } from "./elements.js";
 import { documentOf } from "./fetched.js";
 import { base, viewer } from "./server.js";
 

@@ -1,7 +1,8 @@
 // The storage bar of the map: what is used of the quota.
 
 import { watchChanges } from "./changes.js";
-import { ask, base } from "./server.js";
+import { element } from "./elements.js";
+import { base, read } from "./server.js";
 import * as words from "./words.js";
 
 const TOGETHER_MS = 3_000;
@@ -17,7 +18,7 @@ async function refresh() {
   timer = undefined;
   let found;
   try {
-    found = await (await ask("GET", "/api/analytics/storage?days=1")).json();
+    found = await read("/api/analytics/storage?days=1");
   } catch {
     // The bar is a convenience: it stays as it is until the next change.
     return;
@@ -26,12 +27,11 @@ async function refresh() {
   bar.hidden = false;
   bar.replaceChildren();
   if (quota) {
-    const progress = Object.assign(document.createElement("progress"), { max: quota, value: Math.min(used, quota) });
+    const progress = element("progress", { max: quota, value: Math.min(used, quota) });
     progress.setAttribute("aria-label", "Storage");
     bar.append(progress);
   }
   // Whoever looks here wants room: the largest files are one click away.
-  const link = Object.assign(document.createElement("a"), { href: `${base}/?sort=largest`, title: "Show the largest files" });
-  link.textContent = quota ? `${words.size(used)} of ${words.size(quota)} used` : `${words.size(used)} used`;
-  bar.append(link);
+  const textContent = quota ? `${words.size(used)} of ${words.size(quota)} used` : `${words.size(used)} used`;
+  bar.append(element("a", { href: `${base}/?sort=largest`, title: "Show the largest files", textContent }));
 }

@@ -1,8 +1,10 @@
 // Short messages at the edge of the page: what was done, with a way to undo it, or what went wrong.
 
+import { button, element } from "./elements.js";
+import { failure } from "./words.js";
+
 const SHOWN_MS = 10_000;
 const MOST = 3;
-
 const MOST_UNDOABLE = 20;
 
 const list = document.getElementById("toasts");
@@ -13,9 +15,7 @@ export const undoable = () => done;
 
 // Shows a message; `undo` is called by its button, or by that of Activity unless the server knows of it. Returns a function that takes the message away.
 export function toast(text, { undo, failed = false, isKnown = false } = {}) {
-  const note = document.createElement("div");
-  note.className = failed ? "toast failed" : "toast";
-  note.append(Object.assign(document.createElement("p"), { textContent: text }));
+  const note = element("div", { className: failed ? "toast failed" : "toast" }, element("p", { textContent: text }));
   const close = () => {
     clearTimeout(timer);
     note.remove();
@@ -40,8 +40,7 @@ export function toast(text, { undo, failed = false, isKnown = false } = {}) {
   return close;
 }
 
-function button(words, click) {
-  const made = Object.assign(document.createElement("button"), { type: "button", textContent: words });
-  made.addEventListener("click", click);
-  return made;
+// Says what was not done, and why.
+export function complain(text, error) {
+  toast(`${text}. ${failure(error)}.`, { failed: true });
 }

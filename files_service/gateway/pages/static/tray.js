@@ -1,6 +1,6 @@
 // The tray of uploads: a row for each batch, which may be one file; it stays when another page is shown.
 
-import { icon } from "./icon.js";
+import { copyOf } from "./elements.js";
 import { forget, lockOf, unfinished } from "./memory.js";
 import { pick } from "./picking.js";
 import * as queue from "./queue.js";
@@ -15,14 +15,13 @@ const REDRAW_MS = 200;
 const MOST_LEFT = 3;
 
 const tray = document.getElementById("tray");
+const list = document.getElementById("uploads");
 const batches = new Map();
-let list;
 let drawing;
 
 // Takes files ({file, path}) that were chosen or dropped, for a folder.
 export function take(files, folder = "") {
   if (!files.length) return;
-  build();
   const batch = queue.enqueue(files, folder);
   tray.hidden = false;
   if (!batch) return;
@@ -37,43 +36,28 @@ export function take(files, folder = "") {
   draw();
 }
 
-function build() {
-  if (list) return;
-  tray.innerHTML = `<header><h2>Uploads</h2>
-    <button type="button" class="quiet square fold" aria-label="Fold the list of uploads" aria-expanded="true"></button></header>
-    <div class="tray-deeds"><button type="button" class="quiet pause-all">Pause all</button>
-    <button type="button" class="quiet cancel-all">Cancel all</button>
-    <button type="button" class="quiet clear">Clear finished</button></div>
-    <ul id="uploads" class="uploads" aria-label="Uploads"></ul>`;
-  list = tray.querySelector("ul");
-  const fold = tray.querySelector(".fold");
-  fold.append(icon("down"));
-  fold.addEventListener("click", () => {
-    const folded = tray.classList.toggle("folded");
-    fold.setAttribute("aria-expanded", String(!folded));
-  });
-  tray.querySelector(".pause-all").addEventListener("click", () => pauseOrResume([...batches.keys()]));
-  tray.querySelector(".cancel-all").addEventListener("click", () => {
-    for (const batch of [...batches.keys()]) if (batch.state !== "done") cancel(batch);
-  });
-  tray.querySelector(".clear").addEventListener("click", () => {
-    for (const batch of [...batches.keys()]) if (batch.state === "done") drop(batch);
-  });
-  // The same person signed in again in another page, or a link was unlocked again.
-  document.addEventListener("unlocked", () => {
-    const out = [...batches.keys()].flatMap((batch) => [...batch.uploads]).filter((each) => each.code === "unauthorized");
-    queue.resume(out);
-  });
-}
+tray.querySelector(".fold").addEventListener("click", ({ currentTarget: fold }) => {
+  const folded = tray.classList.toggle("folded");
+  fold.setAttribute("aria-expanded", String(!folded));
+});
+tray.querySelector(".pause-all").addEventListener("click", () => pauseOrResume([...batches.keys()]));
+tray.querySelector(".cancel-all").addEventListener("click", () => {
+  for (const batch of [...batches.keys()]) if (batch.state !== "done") cancel(batch);
+});
+tray.querySelector(".clear").addEventListener("click", () => {
+  for (const batch of [...batches.keys()]) if (batch.state === "done") drop(batch);
+});
+// The same person signed in again in another page, or a link was unlocked again.
+document.addEventListener("unlocked", () => {
+  const out = [...batches.keys()].flatMap((batch) => [...batch.uploads]).filter((each) => each.code === "unauthorized");
+  queue.resume(out);
+});
 
 function makeRow(label) {
-  const row = Object.assign(document.createElement("li"), { className: "upload" });
+  const row = copyOf("upload").firstElementChild;
   const shown = words.name(label);
-  row.innerHTML = `<p class="upload-name"><bdi></bdi></p><progress max="1" value="0"></progress><p class="small upload-says"></p>
-    <p class="deeds"><button type="button" class="pause quiet"></button><button type="button" class="cancel quiet square"></button></p>`;
   row.querySelector("bdi").textContent = shown;
   row.querySelector("progress").setAttribute("aria-label", `Progress of ${shown}`);
-  row.querySelector(".cancel").append(icon("close"));
   row.querySelector(".cancel").setAttribute("aria-label", `Cancel ${shown}`);
   list.prepend(row);
   return row;
@@ -212,7 +196,6 @@ export async function showUnfinished() {
     else left.push(each);
   }
   if (!left.length) return;
-  build();
   tray.hidden = false;
   if (left.length > MOST_LEFT) return showManyLeft(left);
   for (const each of left) showLeft(each);
@@ -223,7 +206,6 @@ async function showWhenFree(each) {
   await navigator.locks.request(lockOf(each.print), { mode: "shared" }, () => {});
   const [left] = unfinished().filter(({ print }) => print === each.print && !queue.isUnderWay(print));
   if (!left) return;
-  build();
   showLeft(left);
   tray.hidden = false;
 }

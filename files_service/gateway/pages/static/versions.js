@@ -1,11 +1,11 @@
 // The versions of a file: one is restored, named or removed, and the next one uploaded.
 
-import { watchChanges } from "./changes.js";
-import { ask as dialog, element, field } from "./dialogs.js";
+import { ask as dialog } from "./dialogs.js";
+import { element, field } from "./elements.js";
 import { pick } from "./picking.js";
 import { Refresher } from "./refresher.js";
 import { ask, tell } from "./server.js";
-import { toast } from "./toast.js";
+import { complain, toast } from "./toast.js";
 import { take } from "./tray.js";
 import { versionPath } from "./upload.js";
 import * as words from "./words.js";
@@ -13,21 +13,16 @@ import * as words from "./words.js";
 export function start(main) {
   const list = main.querySelector("#list");
   const { of: fileId, name } = list.dataset;
-  const refresher = new Refresher(list, prepare);
-  const changed = () => refresher.soon();
+  const refresher = new Refresher(main, () => {}, ({ event, file_id: changedId }) => event === "reload" || changedId === fileId);
+  const changed = refresher.soon;
   const address = (version) => `/api/files/${fileId}/version/${encodeURIComponent(version.fileId)}`;
-
-  function prepare() {
-    for (const each of main.querySelectorAll(".scripted")) each.hidden = false;
-    words.tellLocalTimes(list);
-  }
 
   async function attempt(work, done, undo) {
     try {
       await work();
       toast(done, undo ? { undo } : {});
     } catch (error) {
-      toast(`Nothing was changed. ${words.failure(error)}.`, { failed: true });
+      complain("Nothing was changed", error);
     }
     changed();
   }
@@ -49,13 +44,7 @@ export function start(main) {
         title: "Name of this version",
         accept: "Save",
         content: [field("Name", input, "A named version is kept. Empty: no name.")],
-        submit: async (data) => {
-          try {
-            await tell("PUT", address(version), { label: data.get("label").trim() || null });
-          } catch (error) {
-            throw new Error(`${words.failure(error)}.`);
-          }
-        },
+        submit: (data) => tell("PUT", address(version), { label: data.get("label").trim() || null }),
       });
       changed();
     },
@@ -70,14 +59,7 @@ export function start(main) {
     const deed = button && Object.keys(deeds).find((each) => button.classList.contains(each));
     if (deed) deeds[deed](button.closest(".file").dataset);
   });
-  prepare();
-  document.addEventListener("uploaded", changed);
-  const end = watchChanges((change) => (!change.file_id || change.file_id === fileId) && changed());
-  return () => {
-    refresher.stop();
-    document.removeEventListener("uploaded", changed);
-    end();
-  };
+  return () => refresher.stop();
 }
 
 const titleOf = ({ label, number }) => (label ? words.name(label) : `Version ${number}`);

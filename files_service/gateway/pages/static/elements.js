@@ -1,0 +1,39 @@
+// Elements that scripts make.
+
+import { base } from "./server.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+// What a template of the page has.
+export function copyOf(id) {
+  return document.getElementById(id).content.cloneNode(true);
+}
+
+export function field(label, input, note) {
+  const words = element("span", { textContent: label });
+  const hint = note ? [element("span", { className: "small", textContent: note })] : [];
+  return element("label", { className: "field" }, words, input, ...hint);
+}
+
+export function button(label, click, className = "") {
+  const made = element("button", { type: "button", className }, label);
+  made.addEventListener("click", click);
+  return made;
+}
+
+// An icon of the sprite; it says nothing to those who hear the page.
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `${base}/static/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
