@@ -70,10 +70,8 @@ class AnalyticsMethods(Caller):
 
     def storage(self, **given: Unpack[StorageParams]) -> Storage:
         """Return bytes, quota, trash and versions, and what was made on each of the last days."""
-        answer: Storage = self._call("analytics.storage", given)
-        return answer
+        return self._call("analytics.storage", given)
 
     def file_types(self, **given: Unpack[FileTypesParams]) -> FileTypes:
         """Return number and bytes of files by kind."""
-        answer: FileTypes = self._call("analytics.file_types", given)
-        return answer
+        return self._call("analytics.file_types", given)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from files_service.client.transport import Call, Transport
 from files_service.runtime.logs import request_id
+
+Result = TypeVar("Result")
 
 
 class Caller:
@@ -17,14 +19,16 @@ class Caller:
         self._transport = transport
         self._timeout = timeout
 
-    def _call(self, method: str, given: Mapping[str, Any]) -> Any:
+    def _call(self, method: str, given: Mapping[str, Any]) -> Result:  # type: ignore[type-var]
+        """Call a method; its result has the type that the caller declares."""
         call = Call(
             method=method,
             params=dict(given),
             timeout_seconds=self._timeout,
             request_id=request_id.get() or uuid.uuid4().hex,
         )
-        return self._transport.call(call)
+        result: Result = self._transport.call(call)
+        return result
 
 
 def named(given: Mapping[str, Any]) -> dict[str, Any]:

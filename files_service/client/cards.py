@@ -14,63 +14,51 @@ class CardMethods(Caller):
 
     def inserted(self, **given: Unpack[params.InsertedParams]) -> results.Inserted:
         """Note that a card was inserted; return it with its last session."""
-        found: results.Inserted = self._call("cards.inserted", given)
-        return found
+        return self._call("cards.inserted", given)
 
     def permit(self, **given: Unpack[params.PermitParams]) -> results.Card:
         """Allow or ignore a card, or make it unknown again."""
-        card: results.Card = self._call("cards.permit", given)
-        return card
+        return self._call("cards.permit", given)
 
     def list(self, **given: Unpack[params.ListParams]) -> results.CardPage:
         """Return one page of an owner's cards, the last inserted first."""
-        page: results.CardPage = self._call("cards.list", given)
-        return page
+        return self._call("cards.list", given)
 
     def begin(self, **given: Unpack[params.BeginParams]) -> results.CardSession:
         """Begin a session of a card, or go on with the one that is not verified."""
-        session: results.CardSession = self._call("cards.begin", given)
-        return session
+        return self._call("cards.begin", given)
 
     def add(self, **given: Unpack[params.AddParams]) -> results.CardSession:
         """Tell what came of files of the card."""
-        session: results.CardSession = self._call("cards.add", given)
-        return session
+        return self._call("cards.add", given)
 
     def progress(self, **given: Unpack[params.ProgressParams]) -> results.CardSession:
         """Tell the state of the copying, the second reading, or a new listing."""
-        session: results.CardSession = self._call("cards.progress", given)
-        return session
+        return self._call("cards.progress", given)
 
     def verify(self, **given: Unpack[params.SessionParams]) -> results.CardSession:
         """Begin to read all copies again; a worker does it and gives the verdict."""
-        session: results.CardSession = self._call("cards.verify", given)
-        return session
+        return self._call("cards.verify", given)
 
     def receipt(self, **given: Unpack[params.SessionParams]) -> results.SignedReceipt:
         """Return the signed receipt of the verdict."""
-        signed: results.SignedReceipt = self._call("cards.receipt", given)
-        return signed
+        return self._call("cards.receipt", given)
 
     def manifest(self, **given: Unpack[params.ManifestParams]) -> results.CardManifest:
         """Return the files of a session as a manifest of the ASC Media Hash List."""
-        manifest: results.CardManifest = self._call("cards.manifest", given)
-        return manifest
+        return self._call("cards.manifest", given)
 
     def session(self, **given: Unpack[params.SessionParams]) -> results.CardSession:
         """Return a session with its verdict."""
-        session: results.CardSession = self._call("cards.session", given)
-        return session
+        return self._call("cards.session", given)
 
     def sessions(self, **given: Unpack[params.ListParams]) -> results.SessionPage:
         """Return one page of an owner's sessions, the newest first."""
-        page: results.SessionPage = self._call("cards.sessions", given)
-        return page
+        return self._call("cards.sessions", given)
 
     def files(self, **given: Unpack[params.FilesParams]) -> results.EntryPage:
         """Return one page of the files of a session, in the order of their paths."""
-        page: results.EntryPage = self._call("cards.files", given)
-        return page
+        return self._call("cards.files", given)
 
 
 class KnownMethods(Caller):
@@ -78,5 +66,4 @@ class KnownMethods(Caller):
 
     def known(self, **given: Unpack[params.KnownParams]) -> results.KnownFiles:
         """Return for each file of a card the owner's file that a card brought before, or None, in order."""
-        found: results.KnownFiles = self._call("files.known", given)
-        return found
+        return self._call("files.known", given)

@@ -55,8 +55,7 @@ class TagMethods(Caller):
 
     def access(self, **given: Unpack[params.TagAccessParams]) -> results.Outcomes:
         """Set the access of an owner's files with a tag."""
-        outcomes: results.Outcomes = self._call("files.tag.access", given)
-        return outcomes
+        return self._call("files.tag.access", given)
 
 
 class FilesClient(PlaceMethods, KnownMethods):
@@ -115,93 +114,75 @@ class FilesClient(PlaceMethods, KnownMethods):
 
     def upload(self, **given: Unpack[params.UploadParams]) -> results.File:
         """Declare a file and get an upload URL for each part."""
-        file: results.File = self._call("files.upload", named(given))
-        return file
+        return self._call("files.upload", named(given))
 
     def finish(self, **given: Unpack[params.FinishParams]) -> results.Finished:
         """Mark a part as received."""
-        finished: results.Finished = self._call("files.finish", given)
-        return finished
+        return self._call("files.finish", given)
 
     def process(self, **given: Unpack[params.ProcessParams]) -> results.File:
         """Process a file now."""
-        file: results.File = self._call("files.process", given)
-        return file
+        return self._call("files.process", given)
 
     def info(self, **given: Unpack[params.InfoParams]) -> results.File:
         """Return the record of a file."""
-        file: results.File = self._call("files.info", given)
-        return file
+        return self._call("files.info", given)
 
     def data(self, **given: Unpack[params.DataParams]) -> dict[str, Any]:
         """Return selected fields of a file."""
-        chosen: dict[str, Any] = self._call("files.data", given)
-        return chosen
+        return self._call("files.data", given)
 
     def head(self, **given: Unpack[params.HeadParams]) -> results.FileIds:
         """Return file ids by alias."""
-        ids: results.FileIds = self._call("files.head", given)
-        return ids
+        return self._call("files.head", given)
 
     def download(self, **given: Unpack[params.DownloadParams]) -> results.Download:
         """Return a URL for each part."""
-        download: results.Download = self._call("files.download", given)
-        return download
+        return self._call("files.download", given)
 
     def archive(self, **given: Unpack[params.ArchiveParams]) -> results.Archive:
         """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
-        archive: results.Archive = self._call("files.archive", given)
-        return archive
+        return self._call("files.archive", given)
 
     def list(self, **given: Unpack[params.ListParams]) -> results.Page:
         """Return one page of files."""
-        page: results.Page = self._call("files.list", given)
-        return page
+        return self._call("files.list", given)
 
     def timeline(self, **given: Unpack[params.TimelineParams]) -> results.Timeline:
         """Return the months of pictures and videos, or one page of those of a month."""
-        timeline: results.Timeline = self._call("files.timeline", given)
-        return timeline
+        return self._call("files.timeline", given)
 
     def count(self, **given: Unpack[params.UsageParams]) -> results.Count:
         """Count an owner's files."""
-        count: results.Count = self._call("files.count", given)
-        return count
+        return self._call("files.count", given)
 
     def report(self, **given: Unpack[params.UsageParams]) -> dict[str, Any]:
         """Count an owner's files and bytes."""
-        report: dict[str, Any] = self._call("files.report", given)
-        return report
+        return self._call("files.report", given)
 
     def update(self, **given: Unpack[params.UpdateParams]) -> results.File:
         """Edit name, alias, tags, meta, content type or grantees of a file."""
-        file: results.File = self._call("files.update", given)
-        return file
+        return self._call("files.update", given)
 
     def access(self, **given: Unpack[params.AccessParams]) -> results.Outcomes:
         """Set who may read files."""
-        outcomes: results.Outcomes = self._call("files.access", given)
-        return outcomes
+        return self._call("files.access", given)
 
     def remove(self, **given: Unpack[params.RemoveParams]) -> results.Removed:
         """Remove a file."""
-        removed: results.Removed = self._call("files.remove", given)
-        return removed
+        return self._call("files.remove", given)
 
     def clone(self, **given: Unpack[params.CloneParams]) -> results.File:
         """Make a copy of a file."""
-        file: results.File = self._call("files.clone", given)
-        return file
+        return self._call("files.clone", given)
 
     def sync(self, **given: Unpack[params.SyncParams]) -> dict[str, Any]:
         """Reconcile records with the blob store."""
-        report: dict[str, Any] = self._call("files.sync", given)
-        return report
+        return self._call("files.sync", given)
 
     def manifest(self, **given: Unpack[params.ManifestParams]) -> dict[str, Any]:
         """Return a page of the chunks of a file."""
-        manifest: dict[str, Any] = self._call("files.manifest", given)
-        return manifest
+        return self._call("files.manifest", given)
 
     def chunks(self, **given: Unpack[params.ManifestParams]) -> Iterator[results.ManifestChunk]:
         """Yield all chunks of a file from ``start`` on; ``limit`` is the size of the pages that it reads."""

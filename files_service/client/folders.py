@@ -14,33 +14,27 @@ class FolderMethods(Caller):
 
     def create(self, **given: Unpack[params.CreateParams]) -> results.MadeFolder:
         """Make a folder and those in which it lies; one that is there stays as it is."""
-        folder: results.MadeFolder = self._call("folders.create", given)
-        return folder
+        return self._call("folders.create", given)
 
     def list(self, **given: Unpack[params.ListParams]) -> results.FolderPage:
         """Return one page of a folder: its files and folders, in the order of their paths."""
-        page: results.FolderPage = self._call("folders.list", given)
-        return page
+        return self._call("folders.list", given)
 
     def move(self, **given: Unpack[params.MoveParams]) -> results.Job:
         """Move a folder with all that is in it."""
-        job: results.Job = self._call("folders.move", named(given))
-        return job
+        return self._call("folders.move", named(given))
 
     def remove(self, **given: Unpack[params.RemoveParams]) -> results.Job:
         """Move a folder with all that is in it to the trash."""
-        job: results.Job = self._call("folders.remove", named(given))
-        return job
+        return self._call("folders.remove", named(given))
 
     def restore(self, **given: Unpack[params.RestoreParams]) -> results.Job:
         """Take out of the trash what was trashed as one folder."""
-        job: results.Job = self._call("folders.restore", named(given))
-        return job
+        return self._call("folders.restore", named(given))
 
     def trashed(self, **given: Unpack[params.TrashedParams]) -> results.TrashedFolders:
         """Return the folders that were trashed as one, the newest first."""
-        folders: results.TrashedFolders = self._call("folders.trashed", given)
-        return folders
+        return self._call("folders.trashed", given)
 
 
 class JobMethods(Caller):
@@ -48,18 +42,15 @@ class JobMethods(Caller):
 
     def info(self, **given: Unpack[params.JobParams]) -> results.Job:
         """Return a job and its progress."""
-        job: results.Job = self._call("jobs.info", given)
-        return job
+        return self._call("jobs.info", given)
 
     def list(self, **given: Unpack[params.JobsParams]) -> results.Jobs:
         """Return jobs of an owner of the last seven days: those that run, then the newest."""
-        jobs: results.Jobs = self._call("jobs.list", given)
-        return jobs
+        return self._call("jobs.list", given)
 
     def cancel(self, **given: Unpack[params.JobParams]) -> results.Job:
         """Cancel a job that runs; what it has done stays."""
-        job: results.Job = self._call("jobs.cancel", given)
-        return job
+        return self._call("jobs.cancel", given)
 
 
 class PlaceMethods(Caller):
@@ -79,10 +70,8 @@ class PlaceMethods(Caller):
 
     def empty_trash(self, **given: Unpack[params.EmptyTrashParams]) -> results.Job:
         """Delete for good what is in the trash now."""
-        job: results.Job = self._call("files.empty_trash", named(given))
-        return job
+        return self._call("files.empty_trash", named(given))
 
     def bulk(self, **given: Unpack[params.BulkParams]) -> results.BulkResults:
         """Do one action to many files; each file succeeds or fails on its own."""
-        done: results.BulkResults = self._call("files.bulk", named(given))
-        return done
+        return self._call("files.bulk", named(given))

@@ -101,30 +101,24 @@ class NoticeMethods(Caller):
 
     def list(self, **given: Unpack[ListParams]) -> NoticePage:
         """Return one page of an owner's notices, the newest first, and the number of unread ones."""
-        page: NoticePage = self._call("notices.list", given)
-        return page
+        return self._call("notices.list", given)
 
     def read(self, **given: Unpack[ReadParams]) -> Unread:
         """Mark notices of an owner as read; return the number of unread ones."""
-        unread: Unread = self._call("notices.read", given)
-        return unread
+        return self._call("notices.read", given)
 
     def channels(self, **given: Unpack[OwnerParams]) -> Channels:
         """Return the channels of an owner without their addresses."""
-        found: Channels = self._call("notices.channels", given)
-        return found
+        return self._call("notices.channels", given)
 
     def set_channel(self, **given: Unpack[SetChannelParams]) -> Channel:
         """Make a channel of an owner, or change one; the address is never shown again."""
-        channel: Channel = self._call("notices.set_channel", given)
-        return channel
+        return self._call("notices.set_channel", given)
 
     def remove_channel(self, **given: Unpack[ChannelParams]) -> RemovedChannel:
         """Remove a channel of an owner; repeating the call is harmless."""
-        removed: RemovedChannel = self._call("notices.remove_channel", given)
-        return removed
+        return self._call("notices.remove_channel", given)
 
     def test_channel(self, **given: Unpack[ChannelParams]) -> Channel:
         """Have the notifier send a test message to a channel of an owner."""
-        channel: Channel = self._call("notices.test_channel", given)
-        return channel
+        return self._call("notices.test_channel", given)

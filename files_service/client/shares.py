@@ -14,40 +14,32 @@ class ShareMethods(Caller):
 
     def create(self, **given: Unpack[params.CreateParams]) -> results.ShareInfo:
         """Make a link to files of an owner; private ones become ``shared``."""
-        share: results.ShareInfo = self._call("shares.create", named(given))
-        return share
+        return self._call("shares.create", named(given))
 
     def list(self, **given: Unpack[params.ListParams]) -> results.SharePage:
         """Return one page of an owner's shares, the newest first."""
-        page: results.SharePage = self._call("shares.list", given)
-        return page
+        return self._call("shares.list", given)
 
     def info(self, **given: Unpack[params.ShareParams]) -> results.ShareInfo:
         """Return a share."""
-        share: results.ShareInfo = self._call("shares.info", given)
-        return share
+        return self._call("shares.info", given)
 
     def events(self, **given: Unpack[params.ShareParams]) -> results.ShareEvents:
         """Return what visitors did with a share lately, the newest first."""
-        events: results.ShareEvents = self._call("shares.events", given)
-        return events
+        return self._call("shares.events", given)
 
     def update(self, **given: Unpack[params.UpdateParams]) -> results.ShareInfo:
         """Change a share, pause it, or make it active again."""
-        share: results.ShareInfo = self._call("shares.update", given)
-        return share
+        return self._call("shares.update", given)
 
     def revoke(self, **given: Unpack[params.ShareParams]) -> results.ShareInfo:
         """Close a link and end all its downloads; repeating the call is harmless."""
-        share: results.ShareInfo = self._call("shares.revoke", given)
-        return share
+        return self._call("shares.revoke", given)
 
     def policy(self, **given: Unpack[params.PolicyParams]) -> results.Policy:
         """Return the policy of a tenant for its links and versions."""
-        policy: results.Policy = self._call("shares.policy", given)
-        return policy
+        return self._call("shares.policy", given)
 
     def set_policy(self, **given: Unpack[params.SetPolicyParams]) -> results.Policy:
         """Change the policy of a tenant for its links and versions."""
-        policy: results.Policy = self._call("shares.set_policy", given)
-        return policy
+        return self._call("shares.set_policy", given)

@@ -14,25 +14,20 @@ class VersionMethods(Caller):
 
     def list(self, **given: Unpack[params.ListParams]) -> results.Versions:
         """Return the versions of a file, the newest first; the current content is one of them."""
-        versions: results.Versions = self._call("versions.list", given)
-        return versions
+        return self._call("versions.list", given)
 
     def restore(self, **given: Unpack[params.VersionParams]) -> results.File:
         """Make the bytes of a version current again, as a new version."""
-        file: results.File = self._call("versions.restore", given)
-        return file
+        return self._call("versions.restore", given)
 
     def label(self, **given: Unpack[params.LabelParams]) -> results.File:
         """Label a version, which keeps it from being pruned."""
-        file: results.File = self._call("versions.label", given)
-        return file
+        return self._call("versions.label", given)
 
     def remove(self, **given: Unpack[params.VersionParams]) -> results.File:
         """Remove a former content of a file; repeating the call is harmless."""
-        file: results.File = self._call("versions.remove", given)
-        return file
+        return self._call("versions.remove", given)
 
     def download(self, **given: Unpack[params.DownloadParams]) -> results.VersionDownload:
         """Return a signed URL for each part of a version, in order."""
-        download: results.VersionDownload = self._call("versions.download", given)
-        return download
+        return self._call("versions.download", given)

@@ -54,7 +54,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     real = Caller._call
 
     def recorded(self: Caller, method: str, given: Mapping[str, Any]) -> Any:
-        result = real(self, method, given)
+        result: Any = real(self, method, given)
         names.add(method)
         return result
 
