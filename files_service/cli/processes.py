@@ -86,25 +86,13 @@ def rpc(session: Session) -> None:
     # Imported here because it loads eventlet, which no other process may load.
     from files_service.messaging.rpc.server import run_services
     from files_service.messaging.rpc.shared_core import open_shared
-    from files_service.service import (
-        Accounts,
-        Analytics,
-        Cards,
-        Files,
-        FilesTag,
-        Folders,
-        Jobs,
-        Notices,
-        Shares,
-        Versions,
-    )
+    from files_service.service import SERVICES
 
     with opening_stores():
         shared = open_shared(settings)
     describe_stores(shared.core)
     serve_metrics(shared.metrics, settings)
-    services = (Files, FilesTag, Accounts, Shares, Folders, Jobs, Analytics, Versions, Cards, Notices)
-    run_services(services, session.config, shared)
+    run_services(SERVICES, session.config, shared)
 
 
 def serve_http(

@@ -17,22 +17,9 @@ from files_service.messaging.rpc.consumer import Action
 from files_service.messaging.rpc.pool import ThreadPool
 from files_service.messaging.rpc.shared_core import SharedCore
 from files_service.runtime import logs
-from files_service.service import Accounts, Analytics, Cards, Files, FilesTag, Folders, Jobs, Notices, Shares, Versions
+from files_service.service import SERVICES
 from storage_adapters import JSON
 from tests.cores import memory_core
-
-SERVICES: tuple[type[Any], ...] = (
-    Files,
-    FilesTag,
-    Accounts,
-    Shares,
-    Folders,
-    Jobs,
-    Analytics,
-    Versions,
-    Cards,
-    Notices,
-)
 
 
 def methods(service: type[Any]) -> dict[str, Any]:
@@ -55,7 +42,7 @@ def test_the_services_expose_exactly_the_method_table() -> None:
 def test_each_method_calls_the_action_of_its_name() -> None:
     for service in SERVICES:
         for name in methods(service):
-            instance = service()
+            instance: Any = service()
             instance.call = lambda method, params: (method, params)
             assert getattr(instance, name)(self=1, x=2) == (f"{service.name}.{name}", {"self": 1, "x": 2})
 
