@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
+from files_service.api.fields import Strict, string
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.identity import Actor
@@ -34,13 +35,8 @@ class ActorField(fields.String):
         return value if isinstance(value, Actor) else text
 
 
-class ParamsSchema(Schema):
+class ParamsSchema(Strict):
     """Base of all parameter schemas: rejects unknown parameters and adds ``actor``."""
-
-    class Meta:
-        """Schema options: unknown parameters are an error."""
-
-        unknown = RAISE
 
     actor = ActorField(
         load_default=None,
@@ -55,14 +51,14 @@ def file_id_field(**arguments: Any) -> fields.String:
     arguments.setdefault("required", True)
     description = arguments.pop("description", "Id of the file.")
     check = validate.Regexp(FILE_ID + r"\Z", error="Not a file id.")
-    return fields.String(validate=check, metadata={"description": description}, **arguments)
+    return string(description, check, **arguments)
 
 
 def owner_field(**arguments: Any) -> fields.String:
     """Make the field of an owner: opaque text of 1 to 78 characters."""
     arguments.setdefault("required", True)
     description = arguments.pop("description", "The owner: opaque text of 1 to 78 characters.")
-    return fields.String(validate=line(1, 78), metadata={"description": description}, **arguments)
+    return string(description, line(1, 78), **arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
-
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.fields import OPTIONAL, integer, string
 from files_service.api.text import text
 from files_service.core import Core
 from files_service.domain.accounts import MAX_TENANT
@@ -20,23 +19,13 @@ class FileTypesParams(ParamsSchema):
     owner = owner_field(
         required=False, load_default=None, allow_none=True, description="Owner; null: a tenant, or all files."
     )
-    tenant = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=text(0, MAX_TENANT),
-        metadata={"description": "Tenant instead of an owner; empty: the default one."},
-    )
+    tenant = string("Tenant instead of an owner; empty: the default one.", text(0, MAX_TENANT), **OPTIONAL)
 
 
 class StorageParams(FileTypesParams):
     """Parameters of analytics.storage."""
 
-    days = fields.Integer(
-        strict=True,
-        load_default=30,
-        validate=validate.Range(1, MOST_DAYS),
-        metadata={"description": f"Number of days up to today, at most {MOST_DAYS}."},
-    )
+    days = integer(f"Number of days up to today, at most {MOST_DAYS}.", 1, MOST_DAYS, load_default=30)
 
 
 @action("analytics.storage", StorageParams)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import several, string
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.services.archives.manifests import make_archive
@@ -18,18 +18,10 @@ from storage_adapters import JSON
 class ArchiveParams(ParamsSchema):
     """Parameters of files.archive."""
 
-    file_ids = BoundedList(
-        file_id_field(required=False),
-        validate=validate.Length(1, MOST_FILES),
-        metadata={"description": f"1 to {MOST_FILES} ids of files."},
-    )
-    folder = fields.String(validate=line(1, 1_024), metadata={"description": "Path of a folder, with owner."})
+    file_ids = several(file_id_field(required=False), f"1 to {MOST_FILES} ids of files.", 1, MOST_FILES)
+    folder = string("Path of a folder, with owner.", line(1, 1_024))
     owner = owner_field(required=False, description="Owner of the folder.")
-    name = fields.String(
-        load_default="files.zip",
-        validate=line(1, 200),
-        metadata={"description": "Name under which a browser saves the archive."},
-    )
+    name = string("Name under which a browser saves the archive.", line(1, 200), load_default="files.zip")
 
     @validates_schema
     def one_selection(self, data: dict[str, Any], **kwargs: Any) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from files_service.api.access import outcome_of
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import Strict, choice, several
 from files_service.api.parameters import access_field, name_field, request_id_field, tags_field
 from files_service.api.places import new_folder_field, on_conflict_field, path_field
 from files_service.core import Core
@@ -21,13 +21,8 @@ from storage_adapters import JSON, Tombstone
 MAX_ITEMS = 1_000
 
 
-class BulkItem(Schema):
+class BulkItem(Strict):
     """A file, and what the action needs for it."""
-
-    class Meta:
-        """Schema options: unknown keys are an error."""
-
-        unknown = RAISE
 
     file_id = file_id_field()
     path = path_field("New path, for `move`.")
@@ -40,19 +35,13 @@ class BulkItem(Schema):
 class BulkParams(ParamsSchema):
     """Parameters of files.bulk."""
 
-    do = fields.Enum(
+    do = choice(
         BulkAction,
-        by_value=True,
+        "`move`, `rename`, `trash`, `restore`, `tag` (adds tags) or `access`.",
         required=True,
         data_key="action",
-        metadata={"description": "`move`, `rename`, `trash`, `restore`, `tag` (adds tags) or `access`."},
     )
-    items = BoundedList(
-        fields.Nested(BulkItem),
-        required=True,
-        validate=validate.Length(1, MAX_ITEMS),
-        metadata={"description": f"1 to {MAX_ITEMS} items, in order."},
-    )
+    items = several(fields.Nested(BulkItem), f"1 to {MAX_ITEMS} items, in order.", 1, MAX_ITEMS, required=True)
     on_conflict = on_conflict_field()
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same results for a day.")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from files_service.api.action import ParamsSchema, file_id_field, owner_field
-from files_service.api.bounded import BoundedList
-from files_service.api.parameters import MAX_INTEGER, LowerCase, StrictBoolean
+from files_service.api.fields import OPTIONAL, Strict, choice, integer, several, string
+from files_service.api.parameters import LowerCase, StrictBoolean
 from files_service.api.text import line, text
 from files_service.domain.cards import (
     CARD_ID,
@@ -21,6 +21,7 @@ from files_service.domain.cards import (
     Verify,
     fault_of_path,
 )
+from files_service.domain.listing import MAX_INTEGER
 
 _TOLD = (SessionState.COPYING, SessionState.INTERRUPTED, SessionState.UPLOADED)
 _LISTING = (
@@ -38,52 +39,27 @@ def _path_on_card(value: str) -> None:
 
 
 def _text(description: str, most: int = 100, **arguments: Any) -> fields.String:
-    return fields.String(load_default="", validate=text(0, most), metadata={"description": description}, **arguments)
-
-
-def _number(description: str, *, least: int = 0, **arguments: Any) -> fields.Integer:
-    check = validate.Range(least, MAX_INTEGER)
-    return fields.Integer(strict=True, validate=check, metadata={"description": description}, **arguments)
+    return string(description, text(0, most), load_default="", **arguments)
 
 
 def _hash(digits: int, description: str, **arguments: Any) -> LowerCase:
     check = validate.Regexp(rf"[0-9a-f]{{{digits}}}\Z", error=f"Must be {digits} hexadecimal digits.")
     if not arguments.get("required"):
-        arguments |= {"load_default": None, "allow_none": True}
+        arguments |= OPTIONAL
     return LowerCase(validate=check, metadata={"description": description}, **arguments)
 
 
 def _path_field(**arguments: Any) -> fields.String:
-    return fields.String(required=True, validate=_path_on_card, metadata={"description": _PATH}, **arguments)
+    return string(_PATH, _path_on_card, required=True, **arguments)
 
 
 def _card_id_field() -> fields.String:
     check = validate.Regexp(rf"{CARD_ID}\Z", error="Must be 1 to 128 of A-Z a-z 0-9 . _ : -")
-    return fields.String(required=True, validate=check, metadata={"description": "Id of the card: its file system."})
-
-
-def _limit_field(most: int, default: int) -> fields.Integer:
-    return fields.Integer(
-        strict=True,
-        load_default=default,
-        validate=validate.Range(1, most),
-        metadata={"description": "Size of the page."},
-    )
+    return string("Id of the card: its file system.", check, required=True)
 
 
 def _cursor_field(most: int = 100) -> fields.String:
-    return fields.String(
-        load_default=None, allow_none=True, validate=line(1, most), metadata={"description": "next_cursor of a page."}
-    )
-
-
-class Strict(Schema):
-    """A schema that refuses unknown fields."""
-
-    class Meta:
-        """Schema options: unknown fields are an error."""
-
-        unknown = RAISE
+    return string("next_cursor of a page.", line(1, most), **OPTIONAL)
 
 
 class CardFields(Strict):
@@ -92,7 +68,7 @@ class CardFields(Strict):
     card_id = _card_id_field()
     fs_uuid = _text("UUID of the file system.")
     fs_type = _text("Type of the file system.", 40)
-    size_bytes = _number("Size of the file system.", load_default=0)
+    size_bytes = integer("Size of the file system.", load_default=0)
     label = _text("Label of the file system.")
     camera = _text("Camera, if it is known.")
     serial = _text("Serial number of the camera, if it is known.")
@@ -118,42 +94,30 @@ class CardParams(ParamsSchema):
 class PermitParams(CardParams):
     """Parameters of cards.permit."""
 
-    state = fields.Enum(
-        CardState, by_value=True, required=True, metadata={"description": "`allowed`, `ignored` or `unknown`."}
-    )
+    state = choice(CardState, "`allowed`, `ignored` or `unknown`.", required=True)
 
 
 class ListParams(ParamsSchema):
     """Parameters of cards.list and cards.sessions."""
 
     owner = owner_field()
-    limit = _limit_field(100, 20)
+    limit = integer("Size of the page.", 1, 100, load_default=20)
     cursor = _cursor_field()
 
 
 class BeginParams(CardParams):
     """Parameters of cards.begin."""
 
-    request_id = fields.String(
-        required=True,
-        validate=line(1, 100),
-        metadata={"description": "Idempotency key: repeating the call with it returns the same session."},
+    request_id = string(
+        "Idempotency key: repeating the call with it returns the same session.", line(1, 100), required=True
     )
-    verify = fields.Enum(
-        Verify,
-        by_value=True,
-        load_default=Verify.CARD,
-        metadata={"description": "`card`: the card is read twice; `copies`: the copies alone are read again."},
+    verify = choice(
+        Verify, "`card`: the card is read twice; `copies`: the copies alone are read again.", load_default=Verify.CARD
     )
-    clock_offset_ms = _number("What is to be added to the camera's clock.", least=-MAX_INTEGER, load_default=0)
-    folder = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=line(1, 1_024),
-        metadata={"description": "Folder of the files; null: one by the name of the card and the day."},
-    )
-    files = _number("Number of files to take.", required=True)
-    bytes = _number("Bytes of the files to take.", required=True)
+    clock_offset_ms = integer("What is to be added to the camera's clock.", least=-MAX_INTEGER, load_default=0)
+    folder = string("Folder of the files; null: one by the name of the card and the day.", line(1, 1_024), **OPTIONAL)
+    files = integer("Number of files to take.", required=True)
+    bytes = integer("Bytes of the files to take.", required=True)
     listing_sha256 = _hash(64, _LISTING)
     host = _text("Machine that has the card.")
 
@@ -162,24 +126,21 @@ class EntryFields(Strict):
     """One file of a card, and what came of it."""
 
     path = _path_field()
-    size = _number("Size on the card.", required=True)
-    mtime_at = _number(_MTIME, required=True, least=-MAX_INTEGER)
-    status = fields.Enum(
-        EntryStatus,
-        by_value=True,
-        required=True,
-        metadata={"description": "`uploaded`, `known`, `unreadable`, `changed`, `excluded` or `missing`."},
+    size = integer("Size on the card.", required=True)
+    mtime_at = integer(_MTIME, required=True, least=-MAX_INTEGER)
+    status = choice(
+        EntryStatus, "`uploaded`, `known`, `unreadable`, `changed`, `excluded` or `missing`.", required=True
     )
     file_id = file_id_field(required=False, load_default=None, allow_none=True, description="The file in the archive.")
     sha256 = _hash(64, "SHA-256 of the bytes on the card.")
     xxh64 = _hash(16, "xxh64 of the bytes on the card.")
     fast_key = _hash(16, "xxh64 of the first and the last 64 KiB.")
-    ranges = BoundedList(
-        fields.List(_number("Offset.", required=True), validate=validate.Length(2, 2)),
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(0, MAX_RANGES),
-        metadata={"description": f"Unreadable ranges, `[start, end]`, at most {MAX_RANGES}."},
+    ranges = several(
+        fields.List(integer("Offset.", required=True), validate=validate.Length(2, 2)),
+        f"Unreadable ranges, `[start, end]`, at most {MAX_RANGES}.",
+        0,
+        MAX_RANGES,
+        **OPTIONAL,
     )
     reason = _text("Reason of the status; `junk` for what no listing has.", 200)
 
@@ -187,31 +148,33 @@ class EntryFields(Strict):
 class SessionParams(ParamsSchema):
     """Parameters about one session."""
 
-    session_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the session."})
+    session_id = string("Id of the session.", line(1, 64), required=True)
 
 
 class AddParams(SessionParams):
     """Parameters of cards.add."""
 
-    files = BoundedList(
+    files = several(
         fields.Nested(EntryFields),
+        f"1 to {MAX_BATCH} files; one of a path takes the place of an earlier one.",
+        1,
+        MAX_BATCH,
         required=True,
-        validate=validate.Length(1, MAX_BATCH),
-        metadata={"description": f"1 to {MAX_BATCH} files; one of a path takes the place of an earlier one."},
     )
 
 
 class SecondReadFields(Strict):
     """The second reading of the card."""
 
-    finished_at = _number("End of the reading.", required=True)
-    files = _number("Number of files that were read again to their ends.", required=True)
-    bytes = _number("Bytes that were read again.", required=True)
-    differing = BoundedList(
+    finished_at = integer("End of the reading.", required=True)
+    files = integer("Number of files that were read again to their ends.", required=True)
+    bytes = integer("Bytes that were read again.", required=True)
+    differing = several(
         _path_field(),
+        f"Paths of files that read differently, at most {MAX_DIFFERING}.",
+        0,
+        MAX_DIFFERING,
         load_default=list,
-        validate=validate.Length(0, MAX_DIFFERING),
-        metadata={"description": f"Paths of files that read differently, at most {MAX_DIFFERING}."},
     )
     full = StrictBoolean(required=True, metadata={"description": "True when known files were read again, too."})
 
@@ -219,16 +182,14 @@ class SecondReadFields(Strict):
 class ProgressParams(SessionParams):
     """Parameters of cards.progress."""
 
-    state = fields.Enum(
+    state = choice(
         SessionState,
-        by_value=True,
-        load_default=None,
-        allow_none=True,
+        "`copying`, `interrupted` or `uploaded`.",
         validate=validate.OneOf((*_TOLD, None), error="Must be copying, interrupted or uploaded."),
-        metadata={"description": "`copying`, `interrupted` or `uploaded`."},
+        **OPTIONAL,
     )
-    bytes_done = _number("Bytes that are done, of known files too.", load_default=None, allow_none=True)
-    new_bytes = _number(
+    bytes_done = integer("Bytes that are done, of known files too.", load_default=None, allow_none=True)
+    new_bytes = integer(
         "Bytes of the files that are to be sent: refused when there is no room for them.",
         load_default=None,
         allow_none=True,
@@ -242,18 +203,13 @@ class ProgressParams(SessionParams):
 class ManifestParams(SessionParams):
     """Parameters of cards.manifest."""
 
-    generation = fields.Integer(
-        strict=True,
-        load_default=1,
-        validate=validate.Range(1, 9_999),
-        metadata={"description": "Generation of the tree whose manifest it becomes."},
-    )
+    generation = integer("Generation of the tree whose manifest it becomes.", 1, 9_999, load_default=1)
 
 
 class FilesParams(SessionParams):
     """Parameters of cards.files."""
 
-    limit = _limit_field(MAX_BATCH, 100)
+    limit = integer("Size of the page.", 1, MAX_BATCH, load_default=100)
     cursor = _cursor_field(1_024)
 
 
@@ -261,7 +217,7 @@ class KnownItem(Strict):
     """A file on a card, by what a short look tells."""
 
     path = _path_field()
-    size = _number("Size.", required=True)
+    size = integer("Size.", required=True)
     fast_key = _hash(16, "xxh64 of the first and the last 64 KiB.", required=True)
 
 
@@ -269,9 +225,4 @@ class KnownParams(ParamsSchema):
     """Parameters of files.known."""
 
     owner = owner_field()
-    files = BoundedList(
-        fields.Nested(KnownItem),
-        required=True,
-        validate=validate.Length(1, MAX_BATCH),
-        metadata={"description": f"1 to {MAX_BATCH} files."},
-    )
+    files = several(fields.Nested(KnownItem), f"1 to {MAX_BATCH} files.", 1, MAX_BATCH, required=True)

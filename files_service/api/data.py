@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import several
 from files_service.api.text import line
 from files_service.api.wire import SECRET, to_wire
 from files_service.core import Core
@@ -20,11 +20,12 @@ FIELD_NAMES = frozenset(field_names(FileRecord)) - SECRET | {"change_token"}
 
 def field_names_field(**arguments: Any) -> fields.List[str]:
     """Make the field that selects record fields."""
-    return BoundedList(
+    return several(
         fields.String(validate=[line(1, 200), _known]),
+        "Names of record fields; meta.x selects one key of meta.",
+        1,
+        50,
         data_key="fields",
-        validate=validate.Length(1, 50),
-        metadata={"description": "Names of record fields; meta.x selects one key of meta."},
         **arguments,
     )
 

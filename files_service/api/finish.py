@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
+from files_service.api.fields import OPTIONAL, integer, string
 from files_service.api.parameters import checksum_field, flag
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.chunking import file_id_of_upload
-from files_service.domain.listing import MAX_INTEGER
 from files_service.services.parts import FinishedPart, PartAddress, finish_part
 from storage_adapters import JSON, Upload
 
@@ -21,23 +21,12 @@ _ADDRESS = ("key", "bucket", "file_id", "part_id")
 class FinishParams(ParamsSchema):
     """Parameters of files.finish."""
 
-    key = fields.String(validate=line(1, 1_024), metadata={"description": "Key of the blob, with bucket."})
-    bucket = fields.String(validate=line(1, 255), metadata={"description": "Bucket of the blob, with key."})
+    key = string("Key of the blob, with bucket.", line(1, 1_024))
+    bucket = string("Bucket of the blob, with key.", line(1, 255))
     file_id = file_id_field(required=False)
-    part_id = fields.String(validate=line(1, 40), metadata={"description": "The part, with file_id."})
-    generation = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=line(1, 40),
-        metadata={"description": "Generation that the notification reports."},
-    )
-    size = fields.Integer(
-        strict=True,
-        load_default=None,
-        allow_none=True,
-        validate=validate.Range(0, MAX_INTEGER),
-        metadata={"description": "Size that the notification reports."},
-    )
+    part_id = string("The part, with file_id.", line(1, 40))
+    generation = string("Generation that the notification reports.", line(1, 40), **OPTIONAL)
+    size = integer("Size that the notification reports.", **OPTIONAL)
     md5 = checksum_field(32)
     crc32c = checksum_field(8)
     skip_processing = flag("Skip verification: the trusted system vouches for the bytes.")

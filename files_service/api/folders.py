@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
-
 from files_service.api.action import Params, ParamsSchema, action, owner_field
-from files_service.api.parameters import MAX_INTEGER, cursor_field, request_id_field
+from files_service.api.fields import choice, integer
+from files_service.api.parameters import cursor_field, request_id_field
 from files_service.api.places import folder_field, new_folder_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
@@ -20,13 +19,6 @@ from storage_adapters import JSON
 _REPEATED = "Idempotency key: repeating the call with it returns the same job."
 
 
-def _limit() -> fields.Integer:
-    description = "Most rows of the page."
-    return fields.Integer(
-        strict=True, load_default=100, validate=validate.Range(1, 100), metadata={"description": description}
-    )
-
-
 class CreateParams(ParamsSchema):
     """Parameters of folders.create."""
 
@@ -39,7 +31,7 @@ class ListParams(ParamsSchema):
 
     owner = owner_field()
     path = folder_field("The folder; empty for the top.", load_default="")
-    limit = _limit()
+    limit = integer("Most rows of the page.", 1, 100, load_default=100)
     cursor = cursor_field("next_cursor of the previous page; the folder must be the same.")
 
 
@@ -49,11 +41,10 @@ class MoveParams(ParamsSchema):
     owner = owner_field()
     path = folder_field("The folder.", required=True)
     to = new_folder_field("Its new path.", required=True)
-    on_conflict = fields.Enum(
+    on_conflict = choice(
         FolderConflict,
-        by_value=True,
+        "`rename` takes the next free name, `merge` moves into what is there, `fail`.",
         load_default=FolderConflict.RENAME,
-        metadata={"description": "`rename` takes the next free name, `merge` moves into what is there, `fail`."},
     )
     request_id = request_id_field(_REPEATED)
 
@@ -71,12 +62,7 @@ class RestoreParams(ParamsSchema):
 
     owner = owner_field()
     path = folder_field("Path of the folder when it was trashed.", required=True)
-    trashed_at = fields.Integer(
-        strict=True,
-        required=True,
-        validate=validate.Range(0, MAX_INTEGER),
-        metadata={"description": "Time at which it was trashed."},
-    )
+    trashed_at = integer("Time at which it was trashed.", required=True)
     request_id = request_id_field(_REPEATED)
 
 
@@ -84,7 +70,7 @@ class TrashedParams(ParamsSchema):
     """Parameters of folders.trashed."""
 
     owner = owner_field()
-    limit = _limit()
+    limit = integer("Most rows of the page.", 1, 100, load_default=100)
 
 
 class EmptyTrashParams(ParamsSchema):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import several
 from files_service.api.parameters import MAX_BATCH
 from files_service.api.text import line
 from files_service.core import Core
@@ -17,12 +17,7 @@ class HeadParams(ParamsSchema):
     """Parameters of files.head."""
 
     owner = owner_field()
-    aliases = BoundedList(
-        fields.String(validate=line(1, 100)),
-        required=True,
-        validate=validate.Length(1, MAX_BATCH),
-        metadata={"description": "1 to 100 aliases."},
-    )
+    aliases = several(fields.String(validate=line(1, 100)), "1 to 100 aliases.", 1, MAX_BATCH, required=True)
 
 
 @action("files.head", HeadParams)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
+from files_service.api.fields import string
 from files_service.api.text import line
 from files_service.api.wire import to_wire
 from files_service.core import Core
@@ -20,7 +21,7 @@ class InfoParams(ParamsSchema):
 
     file_id = file_id_field(required=False)
     owner = owner_field(required=False, description="The owner, with alias.")
-    alias = fields.String(validate=line(1, 100), metadata={"description": "The alias, with owner."})
+    alias = string("The alias, with owner.", line(1, 100))
 
     @validates_schema
     def one_address(self, data: dict[str, Any], **kwargs: Any) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
-
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.fields import integer, string
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.services.files import require_acts_for
@@ -15,16 +14,14 @@ from storage_adapters import JSON
 class JobParams(ParamsSchema):
     """Parameters of jobs.info and jobs.cancel."""
 
-    job_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the job."})
+    job_id = string("Id of the job.", line(1, 64), required=True)
 
 
 class ListParams(ParamsSchema):
     """Parameters of jobs.list."""
 
     owner = owner_field()
-    limit = fields.Integer(
-        strict=True, load_default=20, validate=validate.Range(1, 100), metadata={"description": "Most jobs."}
-    )
+    limit = integer("Most jobs.", 1, 100, load_default=20)
 
 
 @action("jobs.info", JobParams)

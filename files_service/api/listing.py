@@ -11,6 +11,7 @@ from marshmallow import fields, pre_load, validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.data import field_names_field, project
+from files_service.api.fields import OPTIONAL, integer, string
 from files_service.api.parameters import (
     access_field,
     consistency_field,
@@ -43,37 +44,24 @@ class ListParams(ParamsSchema):
         load_default=dict,
         metadata={"description": "{field: {op: value}}; a bare value means eq. Fields and operators: docs/rpc.md."},
     )
-    search = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=line(1, 200),
-        metadata={"description": "Words that must all occur in name, alias, description, type, path or tags."},
+    search = string(
+        "Words that must all occur in name, alias, description, type, path or tags.", line(1, 200), **OPTIONAL
     )
-    order_by = fields.String(
+    order_by = string(
+        "Field to sort by; files without a value come last, or are not in the list.",
+        validate.OneOf(ORDERS),
         load_default="uploaded_at",
-        validate=validate.OneOf(ORDERS),
-        metadata={"description": "Field to sort by; files without a value come last, or are not in the list."},
     )
-    order = fields.String(
-        load_default="desc", validate=validate.OneOf(("asc", "desc")), metadata={"description": "Direction."}
-    )
-    limit = fields.Integer(
-        strict=True, load_default=20, validate=validate.Range(1, 100), metadata={"description": "Files per page."}
-    )
+    order = string("Direction.", validate.OneOf(("asc", "desc")), load_default="desc")
+    limit = integer("Files per page.", 1, 100, load_default=20)
     cursor = cursor_field("next_cursor of the previous page; all other parameters must be the same.")
     chosen = field_names_field(load_default=None, allow_none=True)
     with_total = flag("Also return the total; null if a filter makes that more than a lookup.")
     min_change = min_change_field()
     consistency = consistency_field()
-    prefix = fields.String(
-        load_default="",
-        validate=text(0, MAX_BYTES),
-        metadata={"description": "Beginning of the paths; a folder with `/` at its end."},
-    )
-    delimiter = fields.String(
-        load_default="",
-        validate=validate.OneOf(("", "/")),
-        metadata={"description": "`/`: files of the folder itself, and its folders as `folders`."},
+    prefix = string("Beginning of the paths; a folder with `/` at its end.", text(0, MAX_BYTES), load_default="")
+    delimiter = string(
+        "`/`: files of the folder itself, and its folders as `folders`.", validate.OneOf(("", "/")), load_default=""
     )
     trashed = flag("Files in the trash, instead of the others.")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
-
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
+from files_service.api.fields import integer
 from files_service.core import Core
 from files_service.services.files import readable
 from files_service.services.uploads.manifests import MOST_CHUNKS, PAGE_CHUNKS, manifest_of_record
@@ -15,18 +14,10 @@ class ManifestParams(ParamsSchema):
     """Parameters of files.manifest."""
 
     file_id = file_id_field()
-    start = fields.Integer(
-        strict=True,
-        load_default=0,
-        validate=validate.Range(0, 2**53),
-        metadata={"description": "next_start of the previous page; a page begins with the chunk at this byte."},
+    start = integer(
+        "next_start of the previous page; a page begins with the chunk at this byte.", 0, 2**53, load_default=0
     )
-    limit = fields.Integer(
-        strict=True,
-        load_default=PAGE_CHUNKS,
-        validate=validate.Range(1, MOST_CHUNKS),
-        metadata={"description": "Chunks per page."},
-    )
+    limit = integer("Chunks per page.", 1, MOST_CHUNKS, load_default=PAGE_CHUNKS)
 
 
 @action("files.manifest", ManifestParams)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import ValidationError, fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import OPTIONAL, BoundedList, integer, several, string
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.inbox import KEPT
@@ -31,50 +31,34 @@ class OwnerParams(ParamsSchema):
 class ListParams(OwnerParams):
     """Parameters of notices.list."""
 
-    limit = fields.Integer(
-        strict=True, load_default=20, validate=validate.Range(1, KEPT), metadata={"description": "Most notices."}
-    )
-    cursor = fields.String(
-        load_default=None, allow_none=True, validate=line(1, 40), metadata={"description": "next_cursor of a page."}
-    )
+    limit = integer("Most notices.", 1, KEPT, load_default=20)
+    cursor = string("next_cursor of a page.", line(1, 40), **OPTIONAL)
 
 
 class ReadParams(OwnerParams):
     """Parameters of notices.read."""
 
-    notice_ids = BoundedList(
-        fields.String(validate=line(1, 40)),
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(1, KEPT),
-        metadata={"description": "Ids of the notices; null: all."},
-    )
+    notice_ids = several(fields.String(validate=line(1, 40)), "Ids of the notices; null: all.", 1, KEPT, **OPTIONAL)
 
 
 class ChannelParams(OwnerParams):
     """Parameters about one channel."""
 
-    name = fields.String(
-        required=True,
-        validate=validate.Regexp(_NAME, error="Must be 1 to 32 of A-Z a-z 0-9 _ -"),
-        metadata={"description": "Name of the channel."},
+    name = string(
+        "Name of the channel.", validate.Regexp(_NAME, error="Must be 1 to 32 of A-Z a-z 0-9 _ -"), required=True
     )
 
 
 class SetChannelParams(ChannelParams):
     """Parameters of notices.set_channel."""
 
-    url = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(1, 500),
-        metadata={"description": "Address of the channel, a secret; null: as it is."},
-    )
-    kinds = BoundedList(
+    url = string("Address of the channel, a secret; null: as it is.", validate.Length(1, 500), **OPTIONAL)
+    kinds = several(
         fields.Enum(Kind, by_value=True, validate=_personal),
+        "Kinds of notices; none are all.",
+        0,
+        len(PERSONAL),
         load_default=list,
-        validate=validate.Length(0, len(PERSONAL)),
-        metadata={"description": "Kinds of notices; none are all."},
     )
     quiet_hours = BoundedList(
         fields.Integer(strict=True, validate=validate.Range(0, 23)),

@@ -6,17 +6,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from files_service.api.action import file_id_field
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import OPTIONAL, Strict, choice, integer, several, string
 from files_service.api.text import line, text
 from files_service.domain import media_types
 from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, MAX_TAGS, depth_of
 from files_service.domain.uploads import FILE_ID
 from storage_adapters import Access, tag_form
 
-MAX_INTEGER = 2**53 - 1
 MAX_TAG = 40
 MAX_EXPIRES_SECONDS = 604_800
 MAX_BATCH = 100
@@ -26,25 +25,21 @@ _NAMED_CHANGE = rf"({FILE_ID}:[0-9]{{1,16}}|@[ -~]{{0,200}})\Z"
 
 def access_field(**arguments: Any) -> fields.Enum[Access]:
     """Make the field of an access level."""
-    return fields.Enum(Access, by_value=True, metadata={"description": "Who may read the file."}, **arguments)
+    return choice(Access, "Who may read the file.", **arguments)
 
 
 def file_ids_field(**arguments: Any) -> fields.List[str]:
     """Make the field of several file ids."""
-    return BoundedList(
-        file_id_field(required=False),
-        validate=validate.Length(1, MAX_BATCH),
-        metadata={"description": f"1 to {MAX_BATCH} ids."},
-        **arguments,
-    )
+    return several(file_id_field(required=False), f"1 to {MAX_BATCH} ids.", 1, MAX_BATCH, **arguments)
 
 
 def tags_field(*, least: int = 0, **arguments: Any) -> fields.List[str]:
     """Make the field of a file's tags."""
-    return BoundedList(
+    return several(
         fields.String(validate=check_tag),
-        validate=validate.Length(least, MAX_TAGS),
-        metadata={"description": f"At most {MAX_TAGS} tags of 1 to {MAX_TAG} characters; stored in lower case."},
+        f"At most {MAX_TAGS} tags of 1 to {MAX_TAG} characters; stored in lower case.",
+        least,
+        MAX_TAGS,
         **arguments,
     )
 
@@ -60,53 +55,40 @@ def check_tag(tag: str) -> None:
 
 def name_field(**arguments: Any) -> fields.String:
     """Make the field of a file's display name, which is never a path."""
-    return fields.String(validate=line(1, 255), metadata={"description": "Display name."}, **arguments)
+    return string("Display name.", line(1, 255), **arguments)
 
 
 def label_field(description: str, **arguments: Any) -> fields.String:
     """Make the field of a version's label."""
     if not arguments.get("required"):
         arguments["load_default"] = None
-    return fields.String(allow_none=True, validate=line(1, 100), metadata={"description": description}, **arguments)
+    return string(description, line(1, 100), allow_none=True, **arguments)
 
 
 def alias_field(**arguments: Any) -> fields.String:
     """Make the field of an alias, unique per owner."""
-    return fields.String(
-        allow_none=True,
-        validate=line(1, 100),
-        metadata={"description": "Name that is unique among the owner's files."},
-        **arguments,
-    )
+    return string("Name that is unique among the owner's files.", line(1, 100), allow_none=True, **arguments)
 
 
 def min_change_field() -> fields.String:
     """Make the field of a change token that the answer must include."""
-    return fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Regexp(_NAMED_CHANGE, error="Not a change token."),
-        metadata={"description": "change_token of a write or a list; the answer includes that change."},
+    return string(
+        "change_token of a write or a list; the answer includes that change.",
+        validate.Regexp(_NAMED_CHANGE, error="Not a change token."),
+        **OPTIONAL,
     )
 
 
 def consistency_field() -> fields.String:
     """Make the field of the consistency level."""
-    return fields.String(
-        load_default="eventual",
-        validate=validate.OneOf(("eventual", "strong")),
-        metadata={"description": "strong: read from the primary store."},
+    return string(
+        "strong: read from the primary store.", validate.OneOf(("eventual", "strong")), load_default="eventual"
     )
 
 
 def expires_field(default: int) -> fields.Integer:
     """Make the field of a signed URL's lifetime."""
-    return fields.Integer(
-        strict=True,
-        load_default=default,
-        validate=validate.Range(1, MAX_EXPIRES_SECONDS),
-        metadata={"description": "Seconds until the URLs expire, at most seven days."},
-    )
+    return integer("Seconds until the URLs expire, at most seven days.", 1, MAX_EXPIRES_SECONDS, load_default=default)
 
 
 def flag(description: str, *, default: bool = False) -> fields.Boolean:
@@ -194,27 +176,17 @@ class MediaType(fields.String):
 
 def request_id_field(description: str) -> fields.String:
     """Make the field of the idempotency key of calls that create a file."""
-    return fields.String(
-        load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": description}
-    )
+    return string(description, line(1, 100), **OPTIONAL)
 
 
 def cursor_field(description: str) -> fields.String:
     """Make the field of a cursor."""
-    return fields.String(
-        load_default=None, allow_none=True, validate=validate.Length(1, 6_000), metadata={"description": description}
-    )
+    return string(description, validate.Length(1, 6_000), **OPTIONAL)
 
 
 def part_ids_field() -> fields.List[str]:
     """Make the field that selects parts."""
-    return BoundedList(
-        fields.String(validate=line(1, 40)),
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(1, 100),
-        metadata={"description": "Ids of the parts; absent: all."},
-    )
+    return several(fields.String(validate=line(1, 40)), "Ids of the parts; absent: all.", 1, 100, **OPTIONAL)
 
 
 def checksum_field(length: int) -> LowerCase:
@@ -229,23 +201,16 @@ def content_type_field(description: str, **arguments: Any) -> MediaType:
     return MediaType(validate=check, metadata={"description": description}, **arguments)
 
 
-class PartParams(Schema):
+class PartParams(Strict):
     """Declaration of one part."""
 
-    class Meta:
-        """Schema options: unknown keys are an error."""
-
-        unknown = RAISE
-
-    type = fields.String(
+    type = string(
+        "Role of the part: file, preview, texture, …",
+        validate.Regexp(r"[A-Za-z0-9._-]{1,40}\Z", error="Must be 1 to 40 of A-Z a-z 0-9 . _ -"),
         load_default="file",
-        validate=validate.Regexp(r"[A-Za-z0-9._-]{1,40}\Z", error="Must be 1 to 40 of A-Z a-z 0-9 . _ -"),
-        metadata={"description": "Role of the part: file, preview, texture, …"},
     )
     content_type = content_type_field("Media type (RFC 9110, section 8.3.1).", load_default=media_types.UNKNOWN_TYPE)
-    size = fields.Integer(
-        strict=True, required=True, validate=validate.Range(0, MAX_INTEGER), metadata={"description": "Size in bytes."}
-    )
+    size = integer("Size in bytes.", required=True)
     md5 = checksum_field(32)
     crc32c = checksum_field(8)
     sha256 = checksum_field(64)
@@ -256,24 +221,20 @@ def _only_true(value: bool) -> None:  # noqa: FBT001 - marshmallow calls validat
         raise ValidationError("Can be set to true; cannot be unset.")
 
 
-class Changes(Schema):
+class Changes(Strict):
     """Changes of an edit. Null unsets a field; meta is merged key by key."""
-
-    class Meta:
-        """Schema options: unknown keys are an error."""
-
-        unknown = RAISE
 
     name = name_field()
     alias = alias_field()
     tags = tags_field(allow_none=True)
     meta = meta_field(allow_none=True)
     content_type = content_type_field("Media type of the file.")
-    grantees = BoundedList(
+    grantees = several(
         fields.String(validate=line(1, 78)),
+        "Other users who may read the file while its access is shared; at most 100.",
+        0,
+        100,
         allow_none=True,
-        validate=validate.Length(0, 100),
-        metadata={"description": "Other users who may read the file while its access is shared; at most 100."},
     )
     immutable = StrictBoolean(
         validate=_only_true,
@@ -287,12 +248,7 @@ class Changes(Schema):
             raise ValidationError("Name at least one change.")
 
 
-class PostAction(Schema):
+class PostAction(Strict):
     """Changes to apply when the file is processed."""
-
-    class Meta:
-        """Schema options: unknown keys are an error."""
-
-        unknown = RAISE
 
     update = fields.Nested(Changes, required=True, metadata={"description": "Changes as in files.update."})

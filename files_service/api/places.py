@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
+from files_service.api.fields import choice
 from files_service.domain.paths import BadPath, clean_folder, new_folder, new_path
 from files_service.services.free_paths import OnConflict
 
@@ -45,4 +46,4 @@ def on_conflict_field(**arguments: Any) -> fields.Enum[OnConflict]:
     """Make the field of the treatment of a path that is taken."""
     description = "A path that another file has: `rename` takes the next free name, `fail` is `path_taken`."
     arguments.setdefault("load_default", OnConflict.RENAME)
-    return fields.Enum(OnConflict, by_value=True, metadata={"description": description}, **arguments)
+    return choice(OnConflict, description, **arguments)

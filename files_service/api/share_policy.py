@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import fields
 
 from files_service.api.accounts.fields import tenant_field
 from files_service.api.action import Params, ParamsSchema, action
+from files_service.api.fields import Strict, integer
 from files_service.core import Core
 from files_service.domain.shares import MAX_DAYS
 from files_service.services.accounts import policy
@@ -13,9 +14,7 @@ from storage_adapters import JSON
 
 
 def _days(description: str, least: int = 1, most: int = MAX_DAYS) -> fields.Integer:
-    return fields.Integer(
-        strict=True, allow_none=True, validate=validate.Range(least, most), metadata={"description": description}
-    )
+    return integer(description, least, most, allow_none=True)
 
 
 class PolicyParams(ParamsSchema):
@@ -24,13 +23,8 @@ class PolicyParams(ParamsSchema):
     tenant = tenant_field()
 
 
-class PolicyChanges(Schema):
+class PolicyChanges(Strict):
     """Rules to set; what is absent stays."""
-
-    class Meta:
-        """Schema options: unknown fields are an error."""
-
-        unknown = RAISE
 
     require_password = fields.Boolean(
         truthy={True}, falsy={False}, metadata={"description": "Make no link without a password."}

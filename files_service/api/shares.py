@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
-from files_service.api.bounded import BoundedList
-from files_service.api.parameters import MAX_INTEGER, request_id_field
+from files_service.api.fields import OPTIONAL, Strict, choice, integer, several, string
+from files_service.api.parameters import request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
 from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareKind, ShareState
@@ -20,12 +20,7 @@ _STATES = [ShareState.ACTIVE, ShareState.PAUSED]
 
 def _items(**arguments: Any) -> fields.List[str]:
     description = f"Ids of the owner's files, at most {MAX_ITEMS}; or none with a path."
-    return BoundedList(
-        file_id_field(required=False),
-        validate=validate.Length(0, MAX_ITEMS),
-        metadata={"description": description},
-        **arguments,
-    )
+    return several(file_id_field(required=False), description, 0, MAX_ITEMS, **arguments)
 
 
 def _versions(**arguments: Any) -> fields.Dict:
@@ -39,26 +34,16 @@ def _versions(**arguments: Any) -> fields.Dict:
 
 
 def _path(**arguments: Any) -> fields.String:
-    return fields.String(
-        allow_none=True,
-        validate=line(1, 1_024),
-        metadata={"description": "Folder of the owner: its files are shown, or files are taken there; null: none."},
-        **arguments,
-    )
+    description = "Folder of the owner: its files are shown, or files are taken there; null: none."
+    return string(description, line(1, 1_024), allow_none=True, **arguments)
 
 
 def _text(description: str, most: int, **arguments: Any) -> fields.String:
-    return fields.String(validate=text(0, most), metadata={"description": description}, **arguments)
+    return string(description, text(0, most), **arguments)
 
 
 def _number(description: str, least: int = 0, **arguments: Any) -> fields.Integer:
-    return fields.Integer(
-        strict=True,
-        allow_none=True,
-        validate=validate.Range(least, MAX_INTEGER),
-        metadata={"description": description},
-        **arguments,
-    )
+    return integer(description, least, allow_none=True, **arguments)
 
 
 def _flag(description: str, **arguments: Any) -> fields.Boolean:
@@ -92,7 +77,7 @@ class CreateParams(ParamsSchema):
     """Parameters of shares.create."""
 
     owner = owner_field()
-    kind = fields.Enum(ShareKind, by_value=True, load_default=ShareKind.VIEW, metadata={"description": _KIND})
+    kind = choice(ShareKind, _KIND, load_default=ShareKind.VIEW)
     items = _items(load_default=list)
     versions = _versions(load_default=dict)
     path = _path(load_default=None)
@@ -117,27 +102,18 @@ class ListParams(ParamsSchema):
     """Parameters of shares.list."""
 
     owner = owner_field()
-    limit = fields.Integer(
-        strict=True, load_default=20, validate=validate.Range(1, 100), metadata={"description": "Size of the page."}
-    )
-    cursor = fields.String(
-        load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": "next_cursor of a page."}
-    )
+    limit = integer("Size of the page.", 1, 100, load_default=20)
+    cursor = string("next_cursor of a page.", line(1, 100), **OPTIONAL)
 
 
 class ShareParams(ParamsSchema):
     """Parameters of shares.info, shares.events and shares.revoke."""
 
-    share_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the share."})
+    share_id = string("Id of the share.", line(1, 64), required=True)
 
 
-class ShareChanges(Schema):
+class ShareChanges(Strict):
     """Fields of a share to set; what is absent stays."""
-
-    class Meta:
-        """Schema options: unknown fields are an error."""
-
-        unknown = RAISE
 
     items = _items()
     versions = _versions()
@@ -156,11 +132,10 @@ class ShareChanges(Schema):
     max_files = _number(_FILES, 1)
     max_bytes = _number(_BYTES, 1)
     max_files_per_address = _number(_ADDRESS, 1)
-    state = fields.Enum(
+    state = choice(
         ShareState,
-        by_value=True,
+        "`active` or `paused`.",
         validate=validate.OneOf(_STATES, error="Must be active or paused; shares.revoke revokes."),
-        metadata={"description": "`active` or `paused`."},
     )
 
 

@@ -6,9 +6,10 @@ import base64
 import json
 from dataclasses import asdict
 
-from marshmallow import fields, validate
+from marshmallow import validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.fields import OPTIONAL, integer, string
 from files_service.api.parameters import flag
 from files_service.core import Core
 from files_service.domain.access import may_act_for
@@ -22,27 +23,13 @@ class SyncParams(ParamsSchema):
     """Parameters of files.sync."""
 
     owner = owner_field(required=False, load_default=None, allow_none=True, description="Owner; absent: all owners.")
-    older_than_seconds = fields.Integer(
-        strict=True,
-        load_default=60,
-        validate=validate.Range(0, 31_536_000),
-        metadata={"description": "Skip uploads that are younger than this."},
-    )
+    older_than_seconds = integer("Skip uploads that are younger than this.", 0, 31_536_000, load_default=60)
     dry_run = flag("Report what would be done without doing it.")
     deep = flag("Also compare all blobs with all records: find orphans and missing bytes.")
-    looked_at = fields.Integer(
-        strict=True,
-        load_default=None,
-        allow_none=True,
-        validate=validate.Range(0, MAX_INTEGER),
-        metadata={"description": "Time of the previous check; old uploads are checked less often. Absent: check all."},
+    looked_at = integer(
+        "Time of the previous check; old uploads are checked less often. Absent: check all.", **OPTIONAL
     )
-    cursor = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(1, 1_000),
-        metadata={"description": "Cursor of the previous call."},
-    )
+    cursor = string("Cursor of the previous call.", validate.Length(1, 1_000), **OPTIONAL)
 
 
 @action("files.sync", SyncParams)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from files_service.api.access import access_result, result_of
 from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
+from files_service.api.fields import string
 from files_service.api.parameters import access_field, check_tag, cursor_field, file_ids_field, tags_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
@@ -39,7 +40,7 @@ class TagAccessParams(ParamsSchema):
     """Parameters of files.tag.access."""
 
     owner = owner_field()
-    tag = fields.String(required=True, validate=check_tag, metadata={"description": "The tag."})
+    tag = string("The tag.", check_tag, required=True)
     access = access_field(required=True)
     cursor = cursor_field("next_cursor of the previous call.")
 

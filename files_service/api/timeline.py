@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.fields import OPTIONAL, integer, string
 from files_service.api.parameters import cursor_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
@@ -17,21 +18,13 @@ class TimelineParams(ParamsSchema):
     """Parameters of files.timeline."""
 
     owner = owner_field()
-    month = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Regexp(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])\Z", error="Must be a month like 2026-07."),
-        metadata={"description": "Month whose files to return, such as `2026-07`; null: the months."},
+    month = string(
+        "Month whose files to return, such as `2026-07`; null: the months.",
+        validate.Regexp(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])\Z", error="Must be a month like 2026-07."),
+        **OPTIONAL,
     )
-    kind = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.OneOf(SHOWN),
-        metadata={"description": "`image` or `video`; null: both."},
-    )
-    limit = fields.Integer(
-        strict=True, load_default=100, validate=validate.Range(1, 100), metadata={"description": "Files per page."}
-    )
+    kind = string("`image` or `video`; null: both.", validate.OneOf(SHOWN), **OPTIONAL)
+    limit = integer("Files per page.", 1, 100, load_default=100)
     cursor = cursor_field("next_cursor of the previous page; owner, month and kind must be the same.")
 
 

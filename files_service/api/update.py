@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
+from files_service.api.fields import OPTIONAL, integer
 from files_service.api.parameters import Changes
 from files_service.api.wire import to_wire
 from files_service.core import Core
@@ -17,13 +18,7 @@ class UpdateParams(ParamsSchema):
 
     file_id = file_id_field()
     changes = fields.Nested(Changes, required=True, metadata={"description": "Fields to set; null unsets."})
-    expected_revision = fields.Integer(
-        strict=True,
-        load_default=None,
-        allow_none=True,
-        validate=validate.Range(1),
-        metadata={"description": "Reject the edit unless the file is at this revision."},
-    )
+    expected_revision = integer("Reject the edit unless the file is at this revision.", 1, None, **OPTIONAL)
 
 
 @action("files.update", UpdateParams)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import OPTIONAL, integer, several, string
 from files_service.api.parameters import (
     PartParams,
     PostAction,
@@ -48,31 +48,16 @@ class UploadParams(ParamsSchema):
     name = name_field(load_default=None, allow_none=True)
     path = path_field("Path of the file; its last segment is the name.", load_default=None, allow_none=True)
     on_conflict = on_conflict_field()
-    parts = BoundedList(
-        fields.Nested(PartParams),
-        required=True,
-        validate=validate.Length(1, 100),
-        metadata={"description": "1 to 100 parts, in order."},
-    )
+    parts = several(fields.Nested(PartParams), "1 to 100 parts, in order.", 1, 100, required=True)
     access = access_field(load_default=Access.PRIVATE)
     tags = tags_field(load_default=())
     meta = meta_field(load_default=dict)
     alias = alias_field(load_default=None)
     temporary = flag("Delete the file after ttl_seconds.")
-    ttl_seconds = fields.Integer(
-        strict=True,
-        load_default=86_400,
-        validate=validate.Range(1, 31_536_000),
-        metadata={"description": "Lifetime of a temporary file, from this call on."},
-    )
+    ttl_seconds = integer("Lifetime of a temporary file, from this call on.", 1, 31_536_000, load_default=86_400)
     resumable = flag("Prefer a resumable protocol if the blob store supports one.", default=True)
     expires_seconds = expires_field(900)
-    origin = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=web_address,
-        metadata={"description": "Origin of the web page that sends the bytes, for stores that require it."},
-    )
+    origin = string("Origin of the web page that sends the bytes, for stores that require it.", web_address, **OPTIONAL)
     version_of = file_id_field(
         required=False, load_default=None, allow_none=True, description="File of which this is the next version."
     )

@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.download import DownloadParams, addresses_to_wire
+from files_service.api.fields import string
 from files_service.api.parameters import label_field
 from files_service.api.text import line
 from files_service.api.wire import to_wire, version_to_wire
@@ -17,7 +18,7 @@ from storage_adapters import JSON
 
 
 def _version_field() -> fields.String:
-    return fields.String(required=True, validate=line(1, 40), metadata={"description": "Id of the version."})
+    return string("Id of the version.", line(1, 40), required=True)
 
 
 class ListParams(ParamsSchema):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from files_service.api.accounts.fields import id_field, secret_field, time_field
 from files_service.api.accounts.signing import TokenParams
 from files_service.api.action import Params, action
-from files_service.api.bounded import BoundedList
+from files_service.api.fields import OPTIONAL, several, string
 from files_service.api.parameters import request_id_field
 from files_service.api.text import line
 from files_service.core import Core
@@ -26,18 +26,10 @@ class EndSessionParams(TokenParams):
 class CreateKeyParams(TokenParams):
     """Parameters of accounts.create_key."""
 
-    label = fields.String(required=True, validate=line(1, 100), metadata={"description": "Purpose of the key."})
-    scopes = BoundedList(
-        fields.String(),
-        required=True,
-        validate=validate.Length(1, len(SCOPES)),
-        metadata={"description": "Permissions of the key."},
-    )
-    folder = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=line(1, 1_000),
-        metadata={"description": "Folder to whose files the key is bound, like `trips/2026`; null: none."},
+    label = string("Purpose of the key.", line(1, 100), required=True)
+    scopes = several(fields.String(), "Permissions of the key.", 1, len(SCOPES), required=True)
+    folder = string(
+        "Folder to whose files the key is bound, like `trips/2026`; null: none.", line(1, 1_000), **OPTIONAL
     )
     expires_at = time_field("End of the key; null: none.")
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same key.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from files_service.api.fields import OPTIONAL, choice, integer, string
 from files_service.api.text import line, text
 from files_service.domain.accounts import MAX_NAME, MAX_TENANT, Role
 from files_service.domain.passwords import MAX_BYTES
@@ -18,7 +19,7 @@ MAX_LOGIN = MAX_NAME + 1 + MAX_TENANT
 def name_field(**arguments: Any) -> fields.String:
     """Make the field of a user name."""
     arguments.setdefault("required", True)
-    return fields.String(validate=line(1, MAX_LOGIN), metadata={"description": "Name of the account."}, **arguments)
+    return string("Name of the account.", line(1, MAX_LOGIN), **arguments)
 
 
 def secret_field(description: str, most: int = MAX_TOKEN, **arguments: Any) -> fields.String:
@@ -43,40 +44,27 @@ def token_field() -> fields.String:
 
 def id_field() -> fields.String:
     """Make the field of an id."""
-    return fields.String(required=True, validate=line(1, 64), metadata={"description": "Id."})
+    return string("Id.", line(1, 64), required=True)
 
 
 def tenant_field() -> fields.String:
     """Make the field of a tenant."""
-    return fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=text(0, MAX_TENANT),
-        metadata={"description": "Tenant, empty: the default one; null: the actor's own."},
-    )
+    return string("Tenant, empty: the default one; null: the actor's own.", text(0, MAX_TENANT), **OPTIONAL)
 
 
 def role_field(**arguments: Any) -> fields.Enum[Role]:
     """Make the field of a role."""
-    return fields.Enum(Role, by_value=True, metadata={"description": "Role of the account."}, **arguments)
+    return choice(Role, "Role of the account.", **arguments)
 
 
 def quota_field(description: str, **arguments: Any) -> fields.Integer:
     """Make the field of a quota."""
-    return fields.Integer(
-        strict=True, validate=validate.Range(0, MAX_QUOTA), metadata={"description": description}, **arguments
-    )
+    return integer(description, 0, MAX_QUOTA, **arguments)
 
 
 def time_field(description: str) -> fields.Integer:
     """Make the field of a point in time."""
-    return fields.Integer(
-        strict=True,
-        load_default=None,
-        allow_none=True,
-        validate=validate.Range(0, 2**53 - 1),
-        metadata={"description": description},
-    )
+    return integer(description, **OPTIONAL)
 
 
 def usage_field() -> fields.Boolean:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from files_service.api.accounts.fields import (
     id_field,
@@ -13,6 +13,7 @@ from files_service.api.accounts.fields import (
     usage_field,
 )
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.fields import OPTIONAL, integer, string
 from files_service.api.parameters import request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
@@ -26,15 +27,8 @@ class CreateInviteParams(ParamsSchema):
 
     tenant = tenant_field()
     role = role_field(load_default=Role.USER)
-    uses = fields.Integer(
-        strict=True, load_default=1, validate=validate.Range(1, 1_000), metadata={"description": "Number of accounts."}
-    )
-    ttl_seconds = fields.Integer(
-        strict=True,
-        load_default=604_800,
-        validate=validate.Range(1, 31_536_000),
-        metadata={"description": "Seconds until it expires."},
-    )
+    uses = integer("Number of accounts.", 1, 1_000, load_default=1)
+    ttl_seconds = integer("Seconds until it expires.", 1, 31_536_000, load_default=604_800)
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same invite.")
 
 
@@ -62,15 +56,9 @@ class CreateParams(ParamsSchema):
 class ListParams(TenantParams):
     """Parameters of accounts.list."""
 
-    limit = fields.Integer(
-        strict=True, load_default=100, validate=validate.Range(1, 100), metadata={"description": "Size of the page."}
-    )
-    cursor = fields.String(
-        load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": "next_cursor of a page."}
-    )
-    prefix = fields.String(
-        load_default="", validate=text(0, 100), metadata={"description": "Beginning of the names; empty: all."}
-    )
+    limit = integer("Size of the page.", 1, 100, load_default=100)
+    cursor = string("next_cursor of a page.", line(1, 100), **OPTIONAL)
+    prefix = string("Beginning of the names; empty: all.", text(0, 100), load_default="")
     with_usage = usage_field()
 
 
@@ -120,7 +108,7 @@ class SetTenantQuotaParams(TenantParams):
 class CreateTenantParams(ParamsSchema):
     """Parameters of accounts.create_tenant."""
 
-    name = fields.String(required=True, validate=line(1, 32), metadata={"description": "Name of the tenant."})
+    name = string("Name of the tenant.", line(1, 32), required=True)
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same tenant.")
 
 

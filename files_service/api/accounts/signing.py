@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import validate
 
 from files_service.api.accounts.fields import (
     name_field,
@@ -11,6 +11,7 @@ from files_service.api.accounts.fields import (
     token_field,
 )
 from files_service.api.action import Params, ParamsSchema, action
+from files_service.api.fields import string
 from files_service.api.parameters import request_id_field
 from files_service.core import Core
 from files_service.errors import Forbidden
@@ -31,13 +32,9 @@ _MOST = 200
 class ClientParams(ParamsSchema):
     """Parameters that describe the person's device."""
 
-    device = fields.String(
-        load_default="", validate=validate.Length(0, 1_000), metadata={"description": "Device, as its owner knows it."}
-    )
-    address = fields.String(
-        load_default="",
-        validate=validate.Length(0, _MOST),
-        metadata={"description": "Network address of the person, by which failures are counted, too."},
+    device = string("Device, as its owner knows it.", validate.Length(0, 1_000), load_default="")
+    address = string(
+        "Network address of the person, by which failures are counted, too.", validate.Length(0, _MOST), load_default=""
     )
 
 
