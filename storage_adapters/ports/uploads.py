@@ -160,10 +160,6 @@ class SupportsUploads(ABC):
         """
 
     @abstractmethod
-    def note_checksums(self, upload_id: str, *, sha256: str | None, md5: str | None) -> None:
-        """Store checksums of a sealed upload that were computed later; None leaves what is known."""
-
-    @abstractmethod
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """Forget an upload of any status; return True when there was one.
 

@@ -126,18 +126,6 @@ class CouchUploads(SupportsUploads):
 
         return self._change(upload_id, decide)
 
-    def note_checksums(self, upload_id: str, *, sha256: str | None, md5: str | None) -> None:
-        """See ``SupportsUploads``."""
-
-        def decide(arrival: Arrival) -> Arrival:
-            upload = arrival.upload
-            if upload.status is not UploadStatus.SEALED:
-                return arrival
-            return replace(arrival, upload=replace(upload, sha256=sha256 or upload.sha256, md5=md5 or upload.md5))
-
-        if self._find(upload_id) is not None:
-            self._change(upload_id, decide)
-
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``."""
         document = self._uploads.get(upload_document_id(upload_id))

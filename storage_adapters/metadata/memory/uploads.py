@@ -138,14 +138,6 @@ class MemoryUploads(SupportsUploads):
                 )
             return arrival.upload
 
-    def note_checksums(self, upload_id: str, *, sha256: str | None, md5: str | None) -> None:
-        """See ``SupportsUploads``."""
-        with self._uploads_lock:
-            arrival = self._uploads.get(upload_id)
-            if arrival is not None and arrival.upload.status is UploadStatus.SEALED:
-                upload = arrival.upload
-                arrival.upload = replace(upload, sha256=sha256 or upload.sha256, md5=md5 or upload.md5)
-
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``."""
         with self._uploads_lock:

@@ -135,11 +135,6 @@ class RedisUploads(SupportsUploads):
             raise UploadConflict("bytes are missing")
         return self.get_upload(upload_id)
 
-    def note_checksums(self, upload_id: str, *, sha256: str | None, md5: str | None) -> None:
-        """See ``SupportsUploads``."""
-        keys = [self._keys.upload(upload_id), self._keys.upload_starts(upload_id), self._keys.upload_ends(upload_id)]
-        self._server.run("upload_set", keys, ["sums", sha256 or "", md5 or ""])
-
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``."""
         upload, keys = self._find_upload(upload_id), self._keys

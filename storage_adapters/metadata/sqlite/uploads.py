@@ -138,15 +138,6 @@ class SqliteUploads(SupportsUploads):
             )
             return _load(connection, upload_id)
 
-    def note_checksums(self, upload_id: str, *, sha256: str | None, md5: str | None) -> None:
-        """See ``SupportsUploads``."""
-        with self._connections.writing() as connection:
-            connection.execute(
-                "UPDATE uploads SET sha256 = coalesce(?, sha256), md5 = coalesce(?, md5)"
-                " WHERE upload_id = ? AND status = 'sealed'",
-                (sha256, md5, upload_id),
-            )
-
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``. A long manifest goes in several transactions, so that others wait for one only."""
         with self._connections.writing() as connection:

@@ -1,5 +1,5 @@
 -- Changes one field of an upload that is not being deleted. KEYS: upload, starts of ranges, ends of ranges.
--- ARGV: 'size', the size; or 'details', the old ones, the new ones; or 'sums', sha256 or '', md5 or ''.
+-- ARGV: 'size', the size; or 'details', the old ones, the new ones.
 -- Returns 1; 0: no such upload; -1: the upload is not in the state that the caller expects.
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or status == 'deleting' then
@@ -13,16 +13,10 @@ if ARGV[1] == 'size' then
         return -1
     end
     redis.call('HSET', KEYS[1], 'size', ARGV[2])
-elseif ARGV[1] == 'details' then
+else
     if redis.call('HGET', KEYS[1], 'details') ~= ARGV[2] then
         return -1
     end
     redis.call('HSET', KEYS[1], 'details', ARGV[3])
-elseif status == 'sealed' then
-    for number, field in ipairs({'sha256', 'md5'}) do
-        if ARGV[number + 1] ~= '' then
-            redis.call('HSET', KEYS[1], field, ARGV[number + 1])
-        end
-    end
 end
 return 1
