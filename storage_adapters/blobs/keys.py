@@ -22,6 +22,12 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_range(offset: int, length: int | None) -> None:
+    """Raise ValueError for a range that begins or ends before the first byte."""
+    if offset < 0 or (length is not None and length < 0):
+        raise ValueError("offset and length must not be negative")
+
+
 def segments(key: str) -> tuple[str, ...]:
     """Return the segments of a key: blobs are listed in their order."""
     return tuple(key.split("/"))

@@ -14,7 +14,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from storage_adapters.blobs.digests import Digests
-from storage_adapters.blobs.keys import check_key, segments
+from storage_adapters.blobs.keys import check_key, check_range, segments
 from storage_adapters.blobs.served_urls import ServesSignedUrls
 from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
 from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, UnknownStore
@@ -101,8 +101,7 @@ class MemoryBlobStore(
         self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
     ) -> Iterator[bytes]:
         """See ``BlobStore``."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length must not be negative")
+        check_range(offset, length)
         info, content = self._blob(key)
         if generation not in (None, info.generation):
             raise BlobNotFound(f"blob {key} was replaced")

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage_adapters import BlobExists, BlobOptions, InvalidKey, StorageUnavailable, UnknownStore, open_blob_store
+from storage_adapters.blobs.bucket_store import WEEK_SECONDS, attachment
 from storage_adapters.blobs.gcs import GcsBlobStore
 from storage_adapters.blobs.gcs.signers import HmacSigner
-from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachment
+from storage_adapters.blobs.gcs.signing import UrlSigner
 from tests.adapters.gcs_buckets import ACCESS_ID, EMAIL, SECRET, open_store, running_fake
 from tests.contract.blob_scenes import KEY, checksums, is_absent, put, read
 from tests.fakes.gcs import FakeGcs

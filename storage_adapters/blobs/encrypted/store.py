@@ -25,7 +25,7 @@ from storage_adapters.blobs.encrypted.layout import (
     stored_size,
 )
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter, seal_whole, shown
-from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.keys import check_key, check_range
 from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.ports.blob_capabilities import SupportsWholeWrites
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
@@ -78,8 +78,7 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
         self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
     ) -> Iterator[bytes]:
         """See ``BlobStore``. Raises KeyUnavailable."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length must not be negative")
+        check_range(offset, length)
         for _ in range(_LOOKS):
             stored = self._inner.head(key)
             if is_encrypted(stored):

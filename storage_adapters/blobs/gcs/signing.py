@@ -18,10 +18,10 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
+from storage_adapters.blobs.bucket_store import WEEK_SECONDS
 from storage_adapters.blobs.gcs.signers import Signer
 from storage_adapters.records import SignedUrl
 
-WEEK_SECONDS = 604_800
 WINDOWS = (900, 300, 60)
 REMEMBERED = 10_000
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -175,10 +175,3 @@ class UrlSigner:
 
 def _bounded(seconds: int) -> int:
     return max(1, min(WEEK_SECONDS, seconds))
-
-
-def attachment(filename: str) -> str:
-    """Return the Content-Disposition (RFC 6266) that makes a browser save the bytes under a name."""
-    plain = "".join(each if " " <= each <= "~" and each not in '"\\%' else "_" for each in filename)
-    encoded = quote(filename.encode(errors="replace"), safe="!#$&+-.^_`|~")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
 from google.auth.credentials import AnonymousCredentials
 
+from storage_adapters.blobs.bucket_store import WEEK_SECONDS, BucketStore
+from storage_adapters.blobs.bucket_writer import CREATED_AT, WRITER
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.gcs.api import GcsApi, OtherGeneration, hex_of
 from storage_adapters.blobs.gcs.credentials import credentials_of, signer_of
@@ -24,30 +26,21 @@ from storage_adapters.blobs.gcs.location import Location, parse
 from storage_adapters.blobs.gcs.pinging import Pinger
 from storage_adapters.blobs.gcs.reading import pieces
 from storage_adapters.blobs.gcs.signers import Signer
-from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachment
-from storage_adapters.blobs.gcs.writer import CREATED_AT, SHA256, WRITER, GcsBlobWriter
-from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.gcs.signing import UrlSigner
+from storage_adapters.blobs.gcs.writer import SHA256, GcsBlobWriter
 from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.options import BlobOptions
-from storage_adapters.ports.blob_capabilities import (
-    SupportsCopy,
-    SupportsListing,
-    SupportsPublicUrls,
-    SupportsReplacement,
-    SupportsResumableUpload,
-    SupportsSignedUrls,
-)
-from storage_adapters.ports.blobs import BlobStore, BlobWriter
+from storage_adapters.ports.blob_capabilities import SupportsPublicUrls, SupportsResumableUpload
+from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo, SignedUrl
 
-_SIGNED = ("PUT", "GET", "HEAD")
 _ATTEMPTS = 5
 
 
-class GcsBlobStore(
-    BlobStore, SupportsSignedUrls, SupportsResumableUpload, SupportsCopy, SupportsListing, SupportsReplacement
-):
-    """Blobs in a bucket; public blobs are read by signed URL, like all others."""
+class GcsBlobStore(BucketStore, SupportsResumableUpload):
+    """Blobs in a bucket of Google's."""
+
+    _location: Location
 
     def __init__(
         self, api: GcsApi, location: Location, signer: Signer, *, clock: Callable[[], float] = time.time
@@ -72,53 +65,9 @@ class GcsBlobStore(
         assert isinstance(store, cls)
         return store
 
-    @property
-    def bucket(self) -> str:
-        """See ``BlobStore``."""
-        return self._location.bucket
-
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
-        """See ``BlobStore``."""
-        digests = Digests(checksums or ())
-        with suppress(BlobNotFound):
-            raise BlobExists(self.head(key))
-        return GcsBlobWriter(
-            self._api, self._name(key), self._info, content_type=content_type, now=now, digests=digests
-        )
-
-    def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
-        """See ``SupportsReplacement``."""
-        if self.head(key).generation != generation:
-            raise BlobNotFound(f"blob {key} was replaced")
-        return GcsBlobWriter(
-            self._api,
-            self._name(key),
-            self._info,
-            content_type=content_type,
-            now=now,
-            digests=Digests(),
-            over=generation,
-        )
-
     def head(self, key: str) -> BlobInfo:
         """See ``BlobStore``."""
         return self._info(self._api.find(self._name(key)))
-
-    def get(
-        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
-    ) -> Iterator[bytes]:
-        """See ``BlobStore``."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length must not be negative")
-        name = self._name(key)
-        if length == 0:
-            if generation not in (None, str(self._api.find(name).generation)):
-                raise BlobNotFound(f"blob {key} was replaced")
-            return iter(())
-        reading = pieces(self._api, name, offset, length, generation)
-        # The first step sends the request: a missing blob is reported here, not when bytes are read.
-        next(reading)
-        return reading
 
     def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
@@ -145,10 +94,6 @@ class GcsBlobStore(
                 known[name] = generation if generation.isdecimal() else str(self._api.find(name).generation)
         for name in self._api.delete_many(known):
             self.delete(names[name])
-
-    def ping(self) -> None:
-        """See ``BlobStore``."""
-        self._pinger.ping()
 
     def close(self) -> None:
         """See ``BlobStore``."""
@@ -186,35 +131,6 @@ class GcsBlobStore(
                 found.append(info)
         return found[:limit]
 
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
-        """See ``SupportsSignedUrls``."""
-        name = self._name(key)
-        if method not in _SIGNED:
-            raise ValueError(f"cannot sign {method}: only {', '.join(_SIGNED)}")
-        if method == "PUT":
-            if content_type is None or size is None or filename is not None:
-                raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
-            return self._urls.upload(name, content_type=content_type, size=size, expires_at=expires_at)
-        if content_type is not None or size is not None:
-            raise ValueError(f"a {method} accepts no content type and no size")
-        disposition = None if filename is None else attachment(filename)
-        return self._urls.download(method, name, expires_at=expires_at, disposition=disposition)
-
-    @property
-    def upload_seconds(self) -> int:
-        """See ``SupportsResumableUpload``."""
-        return WEEK_SECONDS
-
     def start_upload(
         self,
         key: str,
@@ -243,8 +159,19 @@ class GcsBlobStore(
         expires_at = now + WEEK_SECONDS * 1000
         return SignedUrl(method="PUT", url=uri, headers={}, expires_at=expires_at, protocol="resumable")
 
-    def _name(self, key: str) -> str:
-        return self._location.name_of(check_key(key))
+    def _writer(self, name: str, content_type: str, now: int, digests: Digests, over: str | None = None) -> BlobWriter:
+        return GcsBlobWriter(
+            self._api, name, self._info, content_type=content_type, now=now, digests=digests, over=over or "0"
+        )
+
+    def _pieces(self, name: str, offset: int, length: int | None, generation: str | None) -> Iterator[bytes]:
+        return pieces(self._api, name, offset, length, generation)
+
+    def _signed_upload(self, name: str, content_type: str, size: int, expires_at: int) -> SignedUrl:
+        return self._urls.upload(name, content_type=content_type, size=size, expires_at=expires_at)
+
+    def _signed_read(self, method: str, name: str, expires_at: int, disposition: str | None) -> SignedUrl:
+        return self._urls.download(method, name, expires_at=expires_at, disposition=disposition)
 
     def _taken(self, key: str) -> BlobExists | StorageUnavailable:
         """Return the reason for a failed precondition: the object exists, or existed for a moment."""

@@ -6,26 +6,24 @@ unfinished session leaves nothing behind.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from storage_adapters.blobs.bucket_writer import WRITER, BucketWriter
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.gcs.api import GcsApi, OtherGeneration, hex_of
 from storage_adapters.blobs.gcs.sessions import STEP, UploadSession
 from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
-from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo
 
 CHUNK = 16 * STEP
-# Metadata that marks our objects. Nobody else can set it: an upload by signed URL sends only signed headers.
 SHA256 = "files-sha256"
-CREATED_AT = "files-created-at"
-WRITER = "files-writer"
 
 
-class GcsBlobWriter(BlobWriter):
-    """Writer with at most one chunk and one piece of the caller's data in memory."""
+class GcsBlobWriter(BucketWriter):
+    """Writer in chunks."""
+
+    step = CHUNK
 
     def __init__(
         self,
@@ -39,30 +37,10 @@ class GcsBlobWriter(BlobWriter):
         over: str = "0",
     ) -> None:
         """Begin; ``over`` is the generation whose place the object takes, "0" where there is none."""
-        self._api, self._name, self._info_of = api, name, info_of
-        self._content_type = content_type
-        self._digests = digests
-        self._over = over
-        self._token = secrets.token_hex(16)
-        self._metadata = {CREATED_AT: str(now), WRITER: self._token}
-        self._pending: bytearray | None = bytearray()
+        super().__init__(name, content_type=content_type, now=now, digests=digests)
+        self._api, self._info_of, self._over = api, info_of, over
         self._session: UploadSession | None = None
         self._beaten = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """See ``BlobWriter``."""
-        pending = self._opened()
-        try:
-            self._digests.update(data)
-            with memoryview(data).cast("B") as view:
-                for start in range(0, len(view), CHUNK):
-                    pending += view[start : start + CHUNK]
-                    # Send only when there is a byte more than a chunk: the last chunk is never sent here.
-                    if len(pending) > CHUNK:
-                        self._send_chunk(pending)
-        except BaseException:
-            self.abort()
-            raise
 
     def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
         """See ``BlobWriter``."""
@@ -98,12 +76,7 @@ class GcsBlobWriter(BlobWriter):
         if session is not None:
             session.cancel()
 
-    def _opened(self) -> bytearray:
-        if self._pending is None:
-            raise ValueError("the writer is closed")
-        return self._pending
-
-    def _send_chunk(self, pending: bytearray) -> None:
+    def _send(self, content: bytes) -> None:
         try:
             if self._session is None and not self._beaten:
                 uri = self._api.start_session(
@@ -111,11 +84,10 @@ class GcsBlobWriter(BlobWriter):
                 )
                 self._session = UploadSession(self._api.session, uri, self._api.timeout)
             if self._session is not None:
-                self._session.send(bytes(pending[:CHUNK]), last=False)
+                self._session.send(content, last=False)
         except OtherGeneration:
             # Another writer was faster; commit reports it, and until then bytes are accepted and dropped.
             self._session, self._beaten = None, True
-        del pending[:CHUNK]
 
     def _stored(self, sha256: str) -> BlobInfo:
         """Return the stored object if this writer wrote it, also when a response was lost and the request repeated."""

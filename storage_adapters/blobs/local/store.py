@@ -20,7 +20,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from storage_adapters.blobs.digests import Digests
-from storage_adapters.blobs.keys import check_key, segments
+from storage_adapters.blobs.keys import check_key, check_range, segments
 from storage_adapters.blobs.local import disk
 from storage_adapters.blobs.local.folders import BlobFolders
 from storage_adapters.blobs.local.listing import walk
@@ -149,8 +149,7 @@ class LocalBlobStore(
         self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
     ) -> Iterator[bytes]:
         """See ``BlobStore``."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length must not be negative")
+        check_range(offset, length)
         pieces = self._folders.pieces(key, offset, length)
         # The first step opens the file: a missing blob is reported here, not when bytes are read.
         next(pieces)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 
-from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.keys import check_key, check_range
 from storage_adapters.blobs.nodes.blobs import Blobs, FoundBlob
 from storage_adapters.blobs.nodes.cluster import translated
 from storage_adapters.blobs.nodes.description import HASH_BYTES, PIECE_BYTES
@@ -31,8 +31,7 @@ class BlobReader:
 
     def pieces(self, offset: int, length: int | None) -> Iterator[bytes]:
         """Return the bytes of a range, in steps of at most 1 MiB. Raises BlobNotFound, StorageUnavailable at once."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length must not be negative")
+        check_range(offset, length)
         is_small = length is not None and length < THROUGH_BYTES
         found = self._find(offset, max(1, length or 1)) if is_small else self._find(0, None)
         size = found.description.info.size

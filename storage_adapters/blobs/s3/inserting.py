@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
+from storage_adapters.blobs.bucket_writer import WRITER
 from storage_adapters.blobs.s3.api import PendingUpload, S3Api, StoredPart
 from storage_adapters.blobs.s3.claims import LEASE_SECONDS, Claims
 from storage_adapters.blobs.s3.client import NoConditions, OtherObject
 from storage_adapters.blobs.s3.conditions import Conditions
-from storage_adapters.blobs.s3.objects import PLACEHOLDER, WRITER, S3Object
+from storage_adapters.blobs.s3.objects import PLACEHOLDER, S3Object
 from storage_adapters.errors import BlobNotFound, NoAnswerInTime, StorageUnavailable
 
 _PATIENCE_SECONDS = 60.0

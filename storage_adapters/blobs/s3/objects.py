@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from storage_adapters.blobs.bucket_writer import CREATED_AT, WRITER
 from storage_adapters.records import BlobInfo
 
-# Metadata that marks our objects. An upload by signed URL sends only signed headers, so nobody else can set it.
-CREATED_AT = "files-created-at"
-WRITER = "files-writer"
+# Metadata beside the marks of every bucket.
 PLACEHOLDER = "files-placeholder"
 SUMS = {"md5": "files-md5", "crc32c": "files-crc32c", "sha256": "files-sha256"}
 # An object is never changed. Caches that many share must not keep it: its access may be taken away.

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from storage_adapters.blobs.bucket_store import WEEK_SECONDS
 from storage_adapters.blobs.s3.location import Location
 
-WEEK_SECONDS = 7 * 24 * 3600
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -118,10 +118,3 @@ class UrlSigner(Signer):
         lines = (f"{key}:{signed[key]}" for key in sorted(signed))
         signature = self._signature(secret, stamp, scope, (method, path, text, *lines, "", names, "UNSIGNED-PAYLOAD"))
         return f"{self._base}{path}?{text}&X-Amz-Signature={signature}"
-
-
-def attachment(filename: str) -> str:
-    """Return the Content-Disposition (RFC 6266) that makes a browser save the bytes under a name."""
-    plain = "".join(each if " " <= each <= "~" and each not in '"\\%' else "_" for each in filename)
-    encoded = quote(filename.encode(errors="replace"), safe="!#$&+-.^_`|~")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

@@ -13,13 +13,14 @@ import hashlib
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Self
 
+from storage_adapters.blobs.bucket_store import WEEK_SECONDS, BucketStore
+from storage_adapters.blobs.bucket_writer import CREATED_AT, WRITER
 from storage_adapters.blobs.digests import Digests
-from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.s3.api import COPY_BYTES, S3Api
 from storage_adapters.blobs.s3.claims import Claims
 from storage_adapters.blobs.s3.client import OtherObject, open_client
@@ -27,40 +28,26 @@ from storage_adapters.blobs.s3.conditions import Conditions
 from storage_adapters.blobs.s3.direct import DirectReads
 from storage_adapters.blobs.s3.inserting import Inserter, Taken
 from storage_adapters.blobs.s3.location import Location, parse
-from storage_adapters.blobs.s3.objects import CACHE_CONTROL, CREATED_AT, OWN, WRITER, S3Object, disposition_of
+from storage_adapters.blobs.s3.objects import CACHE_CONTROL, OWN, S3Object, disposition_of
 from storage_adapters.blobs.s3.parts import LARGEST_PART, MOST_PARTS, is_whole, ranges
 from storage_adapters.blobs.s3.pinging import Pinger
 from storage_adapters.blobs.s3.reading import pieces
-from storage_adapters.blobs.s3.signing import WEEK_SECONDS, RequestSigner, Secret, UrlSigner, attachment
+from storage_adapters.blobs.s3.signing import RequestSigner, Secret, UrlSigner
 from storage_adapters.blobs.s3.writer import S3BlobWriter, metadata_of
 from storage_adapters.errors import BlobExists, BlobNotFound, NoAddress, StorageUnavailable
 from storage_adapters.options import BlobOptions
-from storage_adapters.ports.blob_capabilities import (
-    SupportsCopy,
-    SupportsListing,
-    SupportsPartUploads,
-    SupportsReplacement,
-    SupportsSignedUrls,
-    SupportsWholeWrites,
-)
-from storage_adapters.ports.blobs import BlobStore, BlobWriter
+from storage_adapters.ports.blob_capabilities import SupportsPartUploads, SupportsWholeWrites
+from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo, SignedPart, SignedUrl
 
-_SIGNED = ("PUT", "GET", "HEAD")
 # Requests for the descriptions of a page of a list.
 _LOOKED_AT_ONCE = 16
 
 
-class S3BlobStore(
-    BlobStore,
-    SupportsSignedUrls,
-    SupportsPartUploads,
-    SupportsCopy,
-    SupportsListing,
-    SupportsReplacement,
-    SupportsWholeWrites,
-):
-    """Blobs in a bucket; public blobs are read by signed URL, like all others."""
+class S3BlobStore(BucketStore, SupportsPartUploads, SupportsWholeWrites):
+    """Blobs in a bucket of an S3 server."""
+
+    _location: Location
 
     def __init__(
         self, api: S3Api, location: Location, secret: Callable[[], Secret], *, clock: Callable[[], float] = time.time
@@ -78,24 +65,6 @@ class S3BlobStore(
         client, secret = open_client(location, options)
         reads = DirectReads(client, RequestSigner(location, secret))
         return cls(S3Api(client, location.bucket, reads), location, secret)
-
-    @property
-    def bucket(self) -> str:
-        """See ``BlobStore``."""
-        return self._location.bucket
-
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
-        """See ``BlobStore``."""
-        digests = Digests(checksums or ())
-        with suppress(BlobNotFound):
-            raise BlobExists(self.head(key))
-        return self._writer(key, content_type=content_type, now=now, digests=digests)
-
-    def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
-        """See ``SupportsReplacement``."""
-        if self.head(key).generation != generation:
-            raise BlobNotFound(f"blob {key} was replaced")
-        return self._writer(key, content_type=content_type, now=now, digests=Digests(), over=generation)
 
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
@@ -120,22 +89,6 @@ class S3BlobStore(
         """See ``BlobStore``."""
         return self._info(self._inserter.find(self._name(key)))
 
-    def get(
-        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
-    ) -> Iterator[bytes]:
-        """See ``BlobStore``."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length must not be negative")
-        name = self._name(key)
-        if length == 0:
-            if generation not in (None, self.head(key).generation):
-                raise BlobNotFound(f"blob {key} was replaced")
-            return iter(())
-        reading = pieces(self._api, name, offset, length, generation)
-        # The first step sends the request: a missing blob is reported here, not when bytes are read.
-        next(reading)
-        return reading
-
     def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
         name = self._name(key)
@@ -147,10 +100,6 @@ class S3BlobStore(
     def delete_many(self, keys: Sequence[str], *, generations: Mapping[str, str | None] | None = None) -> None:
         """See ``BlobStore``."""
         self._api.delete_many(list(dict.fromkeys(self._name(key) for key in keys)))
-
-    def ping(self) -> None:
-        """See ``BlobStore``."""
-        self._pinger.ping()
 
     def close(self) -> None:
         """See ``BlobStore``."""
@@ -189,51 +138,6 @@ class S3BlobStore(
                     return found
                 after = self._info_key(names[-1])
         return []
-
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
-        """See ``SupportsSignedUrls``."""
-        name = self._name(key)
-        if method not in _SIGNED:
-            raise ValueError(f"cannot sign {method}: only {', '.join(_SIGNED)}")
-        at = min(self._clock(), expires_at / 1000 - 1)
-        seconds = math.ceil(expires_at / 1000 - at)
-        headers: dict[str, str] = {}
-        if method == "PUT":
-            if content_type is None or size is None or filename is not None:
-                raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
-            if not self._location.conditions:
-                raise NoAddress("a signed PUT would replace what is there: this server knows no conditions")
-            headers = {
-                "Content-Type": content_type,
-                "Content-Disposition": disposition_of(content_type),
-                "Cache-Control": CACHE_CONTROL,
-                "If-None-Match": "*",
-                f"x-amz-meta-{WRITER}": secrets.token_hex(16),
-            }
-            url = self._urls.sign(
-                method, name, at=at, seconds=seconds, headers={**headers, "Content-Length": str(size)}
-            )
-            return SignedUrl(method=method, url=url, headers=headers, expires_at=expires_at)
-        if content_type is not None or size is not None:
-            raise ValueError(f"a {method} accepts no content type and no size")
-        query = {} if filename is None else {"response-content-disposition": attachment(filename)}
-        url = self._urls.sign(method, name, at=at, seconds=seconds, query=query)
-        return SignedUrl(method=method, url=url, headers={}, expires_at=expires_at, protocol=method.lower())
-
-    @property
-    def upload_seconds(self) -> int:
-        """See ``SupportsResumableUpload``."""
-        return WEEK_SECONDS
 
     def start_upload(
         self,
@@ -293,19 +197,37 @@ class S3BlobStore(
                     return self._info(found)
         raise BlobNotFound(f"no upload to {key} is whole")
 
-    def _writer(
-        self, key: str, *, content_type: str, now: int, digests: Digests, over: str | None = None
-    ) -> BlobWriter:
+    def _writer(self, name: str, content_type: str, now: int, digests: Digests, over: str | None = None) -> BlobWriter:
         return S3BlobWriter(
-            self._api,
-            self._inserter,
-            self._name(key),
-            self._info,
-            content_type=content_type,
-            now=now,
-            digests=digests,
-            over=over,
+            self._api, self._inserter, name, self._info, content_type=content_type, now=now, digests=digests, over=over
         )
+
+    def _pieces(self, name: str, offset: int, length: int | None, generation: str | None) -> Iterator[bytes]:
+        return pieces(self._api, name, offset, length, generation)
+
+    def _signed_upload(self, name: str, content_type: str, size: int, expires_at: int) -> SignedUrl:
+        if not self._location.conditions:
+            raise NoAddress("a signed PUT would replace what is there: this server knows no conditions")
+        headers = {
+            "Content-Type": content_type,
+            "Content-Disposition": disposition_of(content_type),
+            "Cache-Control": CACHE_CONTROL,
+            "If-None-Match": "*",
+            f"x-amz-meta-{WRITER}": secrets.token_hex(16),
+        }
+        at, seconds = self._lifetime(expires_at)
+        url = self._urls.sign("PUT", name, at=at, seconds=seconds, headers={**headers, "Content-Length": str(size)})
+        return SignedUrl(method="PUT", url=url, headers=headers, expires_at=expires_at)
+
+    def _signed_read(self, method: str, name: str, expires_at: int, disposition: str | None) -> SignedUrl:
+        at, seconds = self._lifetime(expires_at)
+        query = {} if disposition is None else {"response-content-disposition": disposition}
+        url = self._urls.sign(method, name, at=at, seconds=seconds, query=query)
+        return SignedUrl(method=method, url=url, headers={}, expires_at=expires_at, protocol=method.lower())
+
+    def _lifetime(self, expires_at: int) -> tuple[float, int]:
+        at = min(self._clock(), expires_at / 1000 - 1)
+        return at, math.ceil(expires_at / 1000 - at)
 
     def _names(self, prefix: str, after: str, limit: int) -> list[str]:
         """Return the names of a page; our own objects stand among them only as names to skip."""
@@ -326,9 +248,6 @@ class S3BlobStore(
             return self._info(self._inserter.find(name))
         except BlobNotFound:
             return None
-
-    def _name(self, key: str) -> str:
-        return self._location.name_of(check_key(key))
 
     def _info_key(self, name: str) -> str:
         return self._location.key_of(name) or name

@@ -6,16 +6,15 @@ completed. An unfinished upload is ended; that of a process that dies, by the li
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from storage_adapters.blobs.bucket_writer import BucketWriter
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.s3.api import PendingUpload, S3Api, StoredPart
 from storage_adapters.blobs.s3.inserting import Inserter, Taken
-from storage_adapters.blobs.s3.objects import CREATED_AT, SUMS, WRITER, S3Object
+from storage_adapters.blobs.s3.objects import SUMS, S3Object
 from storage_adapters.errors import BlobExists
-from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo
 
 PART = 8 * 1024 * 1024
@@ -24,8 +23,10 @@ _LARGER_PART = 64 * 1024 * 1024
 _SMALLER_PARTS = 1_000
 
 
-class S3BlobWriter(BlobWriter):
-    """Writer with at most one part and one piece of the caller's data in memory."""
+class S3BlobWriter(BucketWriter):
+    """Writer in parts."""
+
+    step = PART
 
     def __init__(
         self,
@@ -40,30 +41,10 @@ class S3BlobWriter(BlobWriter):
         over: str | None = None,
     ) -> None:
         """Begin; ``over`` is the generation whose place the object takes, if there is one."""
-        self._api, self._inserter, self._name, self._info_of = api, inserter, name, info_of
-        self._content_type, self._digests, self._over = content_type, digests, over
-        self._token = secrets.token_hex(16)
-        self._metadata = {CREATED_AT: str(now), WRITER: self._token}
-        self._pending: bytearray | None = bytearray()
+        super().__init__(name, content_type=content_type, now=now, digests=digests)
+        self._api, self._inserter, self._info_of, self._over = api, inserter, info_of, over
         self._upload: PendingUpload | None = None
         self._parts: list[StoredPart] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """See ``BlobWriter``."""
-        pending = self._opened()
-        try:
-            self._digests.update(data)
-            with memoryview(data).cast("B") as view:
-                for start in range(0, len(view), PART):
-                    pending += view[start : start + PART]
-                    # Send only when there is a byte more than a part: the last part is never sent here.
-                    size = PART if len(self._parts) < _SMALLER_PARTS else _LARGER_PART
-                    if len(pending) > size:
-                        self._send(bytes(pending[:size]))
-                        del pending[:size]
-        except BaseException:
-            self.abort()
-            raise
 
     def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
         """See ``BlobWriter``."""
@@ -89,10 +70,8 @@ class S3BlobWriter(BlobWriter):
         if upload is not None:
             self._api.abort(upload)
 
-    def _opened(self) -> bytearray:
-        if self._pending is None:
-            raise ValueError("the writer is closed")
-        return self._pending
+    def _piece_bytes(self) -> int:
+        return PART if len(self._parts) < _SMALLER_PARTS else _LARGER_PART
 
     def _send(self, content: bytes) -> None:
         if self._upload is None:
