@@ -1,347 +1,172 @@
-"""The stores: where metadata and bytes are kept, behind two ports. Imports nothing of ours."""
+"""The stores: where metadata and bytes are kept, behind two ports. Imports nothing of ours.
 
-from storage_adapters.codec import (
-    DIGEST_BUCKETS,
-    digest_bucket,
-    digest_halves,
-    record_from_document,
-    record_from_json,
-    record_to_document,
-    record_to_json,
-)
-from storage_adapters.copies import (
-    BEHIND,
-    FOLLOWING,
-    MARK,
-    REFUSALS,
-    UNFILLED,
-    UNMARKED,
-    CopyMark,
-    CopySource,
-    CopyTarget,
-    consumers_of,
-    copy_state,
-    waiting_changes,
-)
-from storage_adapters.errors import (
-    BlobDamaged,
-    BlobExists,
-    BlobNotFound,
-    CheckpointConflict,
-    ChecksumMismatch,
-    ChunkGone,
-    DocumentNotFound,
-    InvalidDocument,
-    InvalidKey,
-    InvalidSignature,
-    KeyUnavailable,
-    NameTaken,
-    NoAddress,
-    NoAnswerInTime,
-    NoStore,
-    OrderUnavailable,
-    RecordDeleted,
-    RecordNotFound,
-    RevisionConflict,
-    SchemaMismatch,
-    StorageDenied,
-    StorageError,
-    StorageFull,
-    StorageUnavailable,
-    UnknownStore,
-    UnreadableRecord,
-    UploadConflict,
-    UploadNotFound,
-)
-from storage_adapters.extras import install_command
-from storage_adapters.identity import sync_name
-from storage_adapters.index_builder import IndexBuilder
-from storage_adapters.notifications.pubsub import DesiredState, set_up_notifications
-from storage_adapters.options import BlobOptions
-from storage_adapters.ports.blob_capabilities import (
-    BlobCopy,
-    KeepsOnDisk,
-    StartsUploads,
-    SupportsColdReads,
-    SupportsCopies,
-    SupportsCopy,
-    SupportsCopyRepair,
-    SupportsFreeSpace,
-    SupportsListing,
-    SupportsLocalFiles,
-    SupportsPartUploads,
-    SupportsPublicUrls,
-    SupportsReplacement,
-    SupportsResealing,
-    SupportsResumableUpload,
-    SupportsSignedUrls,
-    SupportsWholeWrites,
-    VerifiesSignedUrls,
-)
-from storage_adapters.ports.blobs import BlobStore, BlobWriter
-from storage_adapters.ports.capabilities import capabilities
-from storage_adapters.ports.digest import DigestBucket, SupportsDigest
-from storage_adapters.ports.document_codec import document_bucket, document_halves, document_to_text
-from storage_adapters.ports.documents import (
-    Document,
-    DocumentChange,
-    DocumentKey,
-    DocumentPage,
-    DocumentPosition,
-    DocumentQuery,
-    SupportsDocuments,
-)
-from storage_adapters.ports.identity import SupportsIdentity
-from storage_adapters.ports.keys import KEY_BYTES, NamedKey, TenantKeys
-from storage_adapters.ports.keyspace import Keyspace, Row
-from storage_adapters.ports.metadata import (
-    BEGINNING,
-    MetadataStore,
-    SupportsChanges,
-    SupportsLeases,
-    SupportsReplication,
-)
-from storage_adapters.ports.queues import (
-    NOTIFICATION_QUEUES,
-    NotificationQueue,
-    Pulled,
-    QueueOptions,
-    open_notification_queue,
-)
-from storage_adapters.ports.schemas import (
-    Counted,
-    Schema,
-    SupportsBulkImport,
-    SupportsDesigns,
-    SupportsMigrations,
-    SupportsRebuilding,
-)
-from storage_adapters.ports.setup import SetupStep
-from storage_adapters.ports.uploads import Chunk, ChunkReservation, GarbageChunk, SupportsUploads, Upload, UploadStatus
-from storage_adapters.query import (
-    FIELDS,
-    OPERATORS,
-    ORDERS,
-    OTHER_ORDERS,
-    SORT_FIELDS,
-    Condition,
-    Kind,
-    ListQuery,
-    Page,
-    Position,
-    Section,
-    SortValue,
-    position_of,
-)
-from storage_adapters.ranges import Ranges
-from storage_adapters.records import (
-    JSON,
-    Access,
-    BlobInfo,
-    Change,
-    Failure,
-    FileRecord,
-    FileStatus,
-    Grant,
-    Lease,
-    Part,
-    Resealed,
-    SignedPart,
-    SignedUrl,
-    Tombstone,
-    Version,
-    field_names,
-)
-from storage_adapters.registry import (
-    BLOB_STORES,
-    METADATA_STORES,
-    encrypt_blobs,
-    mirror_blobs,
-    open_blob_store,
-    open_keyspace,
-    open_made_store,
-    open_metadata_store,
-    open_store_of_any_schema,
-    set_up_bucket,
-)
-from storage_adapters.unicode_text import (
-    UNICODE_VERSION,
-    ascii_form,
-    category_of,
-    composed_form,
-    fold,
-    search_form,
-    tag_form,
-    typed_form,
-)
-from storage_adapters.usage import Tally, Usage, usage_entries, usage_from
+Every name here is a root name, which other packages import from here.
+"""
 
-__all__ = [
-    "BEGINNING",
-    "BEHIND",
-    "BLOB_STORES",
-    "DIGEST_BUCKETS",
-    "FIELDS",
-    "FOLLOWING",
-    "JSON",
-    "KEY_BYTES",
-    "MARK",
-    "METADATA_STORES",
-    "NOTIFICATION_QUEUES",
-    "OPERATORS",
-    "ORDERS",
-    "OTHER_ORDERS",
-    "REFUSALS",
-    "SORT_FIELDS",
-    "UNFILLED",
-    "UNICODE_VERSION",
-    "UNMARKED",
-    "Access",
-    "BlobCopy",
-    "BlobDamaged",
-    "BlobExists",
-    "BlobInfo",
-    "BlobNotFound",
-    "BlobOptions",
-    "BlobStore",
-    "BlobWriter",
-    "Change",
-    "CheckpointConflict",
-    "ChecksumMismatch",
-    "Chunk",
-    "ChunkGone",
-    "ChunkReservation",
-    "Condition",
-    "CopyMark",
-    "CopySource",
-    "CopyTarget",
-    "Counted",
-    "DesiredState",
-    "DigestBucket",
-    "Document",
-    "DocumentChange",
-    "DocumentKey",
-    "DocumentNotFound",
-    "DocumentPage",
-    "DocumentPosition",
-    "DocumentQuery",
-    "Failure",
-    "FileRecord",
-    "FileStatus",
-    "GarbageChunk",
-    "Grant",
-    "IndexBuilder",
-    "InvalidDocument",
-    "InvalidKey",
-    "InvalidSignature",
-    "KeepsOnDisk",
-    "KeyUnavailable",
-    "Keyspace",
-    "Kind",
-    "Lease",
-    "ListQuery",
-    "MetadataStore",
-    "NameTaken",
-    "NamedKey",
-    "NoAddress",
-    "NoAnswerInTime",
-    "NoStore",
-    "NotificationQueue",
-    "OrderUnavailable",
-    "Page",
-    "Part",
-    "Position",
-    "Pulled",
-    "QueueOptions",
-    "Ranges",
-    "RecordDeleted",
-    "RecordNotFound",
-    "Resealed",
-    "RevisionConflict",
-    "Row",
-    "Schema",
-    "SchemaMismatch",
-    "Section",
-    "SetupStep",
-    "SignedPart",
-    "SignedUrl",
-    "SortValue",
-    "StartsUploads",
-    "StorageDenied",
-    "StorageError",
-    "StorageFull",
-    "StorageUnavailable",
-    "SupportsBulkImport",
-    "SupportsChanges",
-    "SupportsColdReads",
-    "SupportsCopies",
-    "SupportsCopy",
-    "SupportsCopyRepair",
-    "SupportsDesigns",
-    "SupportsDigest",
-    "SupportsDocuments",
-    "SupportsFreeSpace",
-    "SupportsIdentity",
-    "SupportsLeases",
-    "SupportsListing",
-    "SupportsLocalFiles",
-    "SupportsMigrations",
-    "SupportsPartUploads",
-    "SupportsPublicUrls",
-    "SupportsRebuilding",
-    "SupportsReplacement",
-    "SupportsReplication",
-    "SupportsResealing",
-    "SupportsResumableUpload",
-    "SupportsSignedUrls",
-    "SupportsUploads",
-    "SupportsWholeWrites",
-    "Tally",
-    "TenantKeys",
-    "Tombstone",
-    "UnknownStore",
-    "UnreadableRecord",
-    "Upload",
-    "UploadConflict",
-    "UploadNotFound",
-    "UploadStatus",
-    "Usage",
-    "VerifiesSignedUrls",
-    "Version",
-    "ascii_form",
-    "capabilities",
-    "category_of",
-    "composed_form",
-    "consumers_of",
-    "copy_state",
-    "digest_bucket",
-    "digest_halves",
-    "document_bucket",
-    "document_halves",
-    "document_to_text",
-    "encrypt_blobs",
-    "field_names",
-    "fold",
-    "install_command",
-    "mirror_blobs",
-    "open_blob_store",
-    "open_keyspace",
-    "open_made_store",
-    "open_metadata_store",
-    "open_notification_queue",
-    "open_store_of_any_schema",
-    "position_of",
-    "record_from_document",
-    "record_from_json",
-    "record_to_document",
-    "record_to_json",
-    "search_form",
-    "set_up_bucket",
-    "set_up_notifications",
-    "sync_name",
-    "tag_form",
-    "typed_form",
-    "usage_entries",
-    "usage_from",
-    "waiting_changes",
-]
+from storage_adapters.codec import DIGEST_BUCKETS as DIGEST_BUCKETS
+from storage_adapters.codec import digest_bucket as digest_bucket
+from storage_adapters.codec import digest_halves as digest_halves
+from storage_adapters.codec import record_from_document as record_from_document
+from storage_adapters.codec import record_from_json as record_from_json
+from storage_adapters.codec import record_to_document as record_to_document
+from storage_adapters.codec import record_to_json as record_to_json
+from storage_adapters.copies import BEHIND as BEHIND
+from storage_adapters.copies import FOLLOWING as FOLLOWING
+from storage_adapters.copies import MARK as MARK
+from storage_adapters.copies import REFUSALS as REFUSALS
+from storage_adapters.copies import UNFILLED as UNFILLED
+from storage_adapters.copies import UNMARKED as UNMARKED
+from storage_adapters.copies import CopyMark as CopyMark
+from storage_adapters.copies import CopySource as CopySource
+from storage_adapters.copies import CopyTarget as CopyTarget
+from storage_adapters.copies import consumers_of as consumers_of
+from storage_adapters.copies import copy_state as copy_state
+from storage_adapters.copies import waiting_changes as waiting_changes
+from storage_adapters.errors import BlobDamaged as BlobDamaged
+from storage_adapters.errors import BlobExists as BlobExists
+from storage_adapters.errors import BlobNotFound as BlobNotFound
+from storage_adapters.errors import CheckpointConflict as CheckpointConflict
+from storage_adapters.errors import ChecksumMismatch as ChecksumMismatch
+from storage_adapters.errors import ChunkGone as ChunkGone
+from storage_adapters.errors import DocumentNotFound as DocumentNotFound
+from storage_adapters.errors import InvalidDocument as InvalidDocument
+from storage_adapters.errors import InvalidKey as InvalidKey
+from storage_adapters.errors import InvalidSignature as InvalidSignature
+from storage_adapters.errors import KeyUnavailable as KeyUnavailable
+from storage_adapters.errors import NameTaken as NameTaken
+from storage_adapters.errors import NoAddress as NoAddress
+from storage_adapters.errors import NoAnswerInTime as NoAnswerInTime
+from storage_adapters.errors import NoStore as NoStore
+from storage_adapters.errors import OrderUnavailable as OrderUnavailable
+from storage_adapters.errors import RecordDeleted as RecordDeleted
+from storage_adapters.errors import RecordNotFound as RecordNotFound
+from storage_adapters.errors import RevisionConflict as RevisionConflict
+from storage_adapters.errors import SchemaMismatch as SchemaMismatch
+from storage_adapters.errors import StorageDenied as StorageDenied
+from storage_adapters.errors import StorageError as StorageError
+from storage_adapters.errors import StorageFull as StorageFull
+from storage_adapters.errors import StorageUnavailable as StorageUnavailable
+from storage_adapters.errors import UnknownStore as UnknownStore
+from storage_adapters.errors import UnreadableRecord as UnreadableRecord
+from storage_adapters.errors import UploadConflict as UploadConflict
+from storage_adapters.errors import UploadNotFound as UploadNotFound
+from storage_adapters.extras import install_command as install_command
+from storage_adapters.identity import sync_name as sync_name
+from storage_adapters.index_builder import IndexBuilder as IndexBuilder
+from storage_adapters.notifications.pubsub import DesiredState as DesiredState
+from storage_adapters.notifications.pubsub import set_up_notifications as set_up_notifications
+from storage_adapters.options import BlobOptions as BlobOptions
+from storage_adapters.ports.blob_capabilities import BlobCopy as BlobCopy
+from storage_adapters.ports.blob_capabilities import KeepsOnDisk as KeepsOnDisk
+from storage_adapters.ports.blob_capabilities import StartsUploads as StartsUploads
+from storage_adapters.ports.blob_capabilities import SupportsColdReads as SupportsColdReads
+from storage_adapters.ports.blob_capabilities import SupportsCopies as SupportsCopies
+from storage_adapters.ports.blob_capabilities import SupportsCopy as SupportsCopy
+from storage_adapters.ports.blob_capabilities import SupportsCopyRepair as SupportsCopyRepair
+from storage_adapters.ports.blob_capabilities import SupportsFreeSpace as SupportsFreeSpace
+from storage_adapters.ports.blob_capabilities import SupportsListing as SupportsListing
+from storage_adapters.ports.blob_capabilities import SupportsLocalFiles as SupportsLocalFiles
+from storage_adapters.ports.blob_capabilities import SupportsPartUploads as SupportsPartUploads
+from storage_adapters.ports.blob_capabilities import SupportsPublicUrls as SupportsPublicUrls
+from storage_adapters.ports.blob_capabilities import SupportsReplacement as SupportsReplacement
+from storage_adapters.ports.blob_capabilities import SupportsResealing as SupportsResealing
+from storage_adapters.ports.blob_capabilities import SupportsResumableUpload as SupportsResumableUpload
+from storage_adapters.ports.blob_capabilities import SupportsSignedUrls as SupportsSignedUrls
+from storage_adapters.ports.blob_capabilities import SupportsWholeWrites as SupportsWholeWrites
+from storage_adapters.ports.blob_capabilities import VerifiesSignedUrls as VerifiesSignedUrls
+from storage_adapters.ports.blobs import BlobStore as BlobStore
+from storage_adapters.ports.blobs import BlobWriter as BlobWriter
+from storage_adapters.ports.capabilities import capabilities as capabilities
+from storage_adapters.ports.digest import DigestBucket as DigestBucket
+from storage_adapters.ports.digest import SupportsDigest as SupportsDigest
+from storage_adapters.ports.document_codec import document_bucket as document_bucket
+from storage_adapters.ports.document_codec import document_halves as document_halves
+from storage_adapters.ports.document_codec import document_to_text as document_to_text
+from storage_adapters.ports.documents import Document as Document
+from storage_adapters.ports.documents import DocumentChange as DocumentChange
+from storage_adapters.ports.documents import DocumentKey as DocumentKey
+from storage_adapters.ports.documents import DocumentPage as DocumentPage
+from storage_adapters.ports.documents import DocumentPosition as DocumentPosition
+from storage_adapters.ports.documents import DocumentQuery as DocumentQuery
+from storage_adapters.ports.documents import SupportsDocuments as SupportsDocuments
+from storage_adapters.ports.identity import SupportsIdentity as SupportsIdentity
+from storage_adapters.ports.keys import KEY_BYTES as KEY_BYTES
+from storage_adapters.ports.keys import NamedKey as NamedKey
+from storage_adapters.ports.keys import TenantKeys as TenantKeys
+from storage_adapters.ports.keyspace import Keyspace as Keyspace
+from storage_adapters.ports.keyspace import Row as Row
+from storage_adapters.ports.metadata import BEGINNING as BEGINNING
+from storage_adapters.ports.metadata import MetadataStore as MetadataStore
+from storage_adapters.ports.metadata import SupportsChanges as SupportsChanges
+from storage_adapters.ports.metadata import SupportsLeases as SupportsLeases
+from storage_adapters.ports.metadata import SupportsReplication as SupportsReplication
+from storage_adapters.ports.queues import NOTIFICATION_QUEUES as NOTIFICATION_QUEUES
+from storage_adapters.ports.queues import NotificationQueue as NotificationQueue
+from storage_adapters.ports.queues import Pulled as Pulled
+from storage_adapters.ports.queues import QueueOptions as QueueOptions
+from storage_adapters.ports.queues import open_notification_queue as open_notification_queue
+from storage_adapters.ports.schemas import Counted as Counted
+from storage_adapters.ports.schemas import Schema as Schema
+from storage_adapters.ports.schemas import SupportsBulkImport as SupportsBulkImport
+from storage_adapters.ports.schemas import SupportsDesigns as SupportsDesigns
+from storage_adapters.ports.schemas import SupportsMigrations as SupportsMigrations
+from storage_adapters.ports.schemas import SupportsRebuilding as SupportsRebuilding
+from storage_adapters.ports.setup import SetupStep as SetupStep
+from storage_adapters.ports.uploads import Chunk as Chunk
+from storage_adapters.ports.uploads import ChunkReservation as ChunkReservation
+from storage_adapters.ports.uploads import GarbageChunk as GarbageChunk
+from storage_adapters.ports.uploads import SupportsUploads as SupportsUploads
+from storage_adapters.ports.uploads import Upload as Upload
+from storage_adapters.ports.uploads import UploadStatus as UploadStatus
+from storage_adapters.query import FIELDS as FIELDS
+from storage_adapters.query import OPERATORS as OPERATORS
+from storage_adapters.query import ORDERS as ORDERS
+from storage_adapters.query import OTHER_ORDERS as OTHER_ORDERS
+from storage_adapters.query import SORT_FIELDS as SORT_FIELDS
+from storage_adapters.query import Condition as Condition
+from storage_adapters.query import Kind as Kind
+from storage_adapters.query import ListQuery as ListQuery
+from storage_adapters.query import Page as Page
+from storage_adapters.query import Position as Position
+from storage_adapters.query import Section as Section
+from storage_adapters.query import SortValue as SortValue
+from storage_adapters.query import position_of as position_of
+from storage_adapters.ranges import Ranges as Ranges
+from storage_adapters.records import JSON as JSON
+from storage_adapters.records import Access as Access
+from storage_adapters.records import BlobInfo as BlobInfo
+from storage_adapters.records import Change as Change
+from storage_adapters.records import Failure as Failure
+from storage_adapters.records import FileRecord as FileRecord
+from storage_adapters.records import FileStatus as FileStatus
+from storage_adapters.records import Grant as Grant
+from storage_adapters.records import Lease as Lease
+from storage_adapters.records import Part as Part
+from storage_adapters.records import Resealed as Resealed
+from storage_adapters.records import SignedPart as SignedPart
+from storage_adapters.records import SignedUrl as SignedUrl
+from storage_adapters.records import Tombstone as Tombstone
+from storage_adapters.records import Version as Version
+from storage_adapters.records import field_names as field_names
+from storage_adapters.registry import BLOB_STORES as BLOB_STORES
+from storage_adapters.registry import METADATA_STORES as METADATA_STORES
+from storage_adapters.registry import encrypt_blobs as encrypt_blobs
+from storage_adapters.registry import mirror_blobs as mirror_blobs
+from storage_adapters.registry import open_blob_store as open_blob_store
+from storage_adapters.registry import open_keyspace as open_keyspace
+from storage_adapters.registry import open_made_store as open_made_store
+from storage_adapters.registry import open_metadata_store as open_metadata_store
+from storage_adapters.registry import open_store_of_any_schema as open_store_of_any_schema
+from storage_adapters.registry import set_up_bucket as set_up_bucket
+from storage_adapters.unicode_text import UNICODE_VERSION as UNICODE_VERSION
+from storage_adapters.unicode_text import ascii_form as ascii_form
+from storage_adapters.unicode_text import category_of as category_of
+from storage_adapters.unicode_text import composed_form as composed_form
+from storage_adapters.unicode_text import fold as fold
+from storage_adapters.unicode_text import search_form as search_form
+from storage_adapters.unicode_text import tag_form as tag_form
+from storage_adapters.unicode_text import typed_form as typed_form
+from storage_adapters.usage import Tally as Tally
+from storage_adapters.usage import Usage as Usage
+from storage_adapters.usage import usage_entries as usage_entries
+from storage_adapters.usage import usage_from as usage_from
