@@ -32,6 +32,7 @@ Class names and this module's path are part of the wire contract: a nameko calle
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -48,6 +49,11 @@ class FilesError(Exception):
     code: ClassVar[str] = "files_error"
     http_status: ClassVar[int] = 500
 
+    def __init_subclass__(cls, http_status: int) -> None:
+        # The code is the name in other letters: NotFound is not_found.
+        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.http_status = http_status
+
     def __init__(self, message: str = "", details: Mapping[str, Any] | None = None) -> None:
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
@@ -61,179 +67,104 @@ class FilesError(Exception):
         return {"code": self.code, "message": str(self), "details": self.details}
 
 
-class BadRequest(FilesError):
+class BadRequest(FilesError, http_status=400):
     """A parameter is missing, unknown or invalid; ``details["fields"]`` lists each."""
 
-    code = "bad_request"
-    http_status = 400
 
-
-class Unauthorized(FilesError):
+class Unauthorized(FilesError, http_status=401):
     """The caller did not authenticate."""
 
-    code = "unauthorized"
-    http_status = 401
 
-
-class Forbidden(FilesError):
+class Forbidden(FilesError, http_status=403):
     """The actor does not have the permission."""
 
-    code = "forbidden"
-    http_status = 403
 
-
-class NotFound(FilesError):
+class NotFound(FilesError, http_status=404):
     """The file does not exist, or the actor may not know of it."""
 
-    code = "not_found"
-    http_status = 404
 
-
-class MethodNotAllowed(FilesError):
+class MethodNotAllowed(FilesError, http_status=405):
     """The URL does not support this HTTP method."""
 
-    code = "method_not_allowed"
-    http_status = 405
 
-
-class AliasTaken(FilesError):
+class AliasTaken(FilesError, http_status=409):
     """Another file of this owner has the alias; ``details["file_id"]`` is its id."""
 
-    code = "alias_taken"
-    http_status = 409
 
-
-class Busy(FilesError):
+class Busy(FilesError, http_status=409):
     """Another worker is processing the file; try again later."""
 
-    code = "busy"
-    http_status = 409
 
-
-class Conflict(FilesError):
+class Conflict(FilesError, http_status=409):
     """The state has changed or a name is in use; ``details`` has the revision or the file in conflict."""
 
-    code = "conflict"
-    http_status = 409
 
-
-class Immutable(FilesError):
+class Immutable(FilesError, http_status=409):
     """The file is immutable; only its access may change."""
 
-    code = "immutable"
-    http_status = 409
 
-
-class PartMismatch(FilesError):
+class PartMismatch(FilesError, http_status=409):
     """The stored bytes differ from the declaration; ``details`` has field, declared and actual."""
 
-    code = "part_mismatch"
-    http_status = 409
 
-
-class PathTaken(FilesError):
+class PathTaken(FilesError, http_status=409):
     """Another file of this owner has the path; ``details`` has the path, and the file's id where it is known."""
 
-    code = "path_taken"
-    http_status = 409
 
-
-class Gone(FilesError):
+class Gone(FilesError, http_status=410):
     """The upload or file existed and was deleted or has expired."""
 
-    code = "gone"
-    http_status = 410
 
-
-class WrongStatus(FilesError):
+class WrongStatus(FilesError, http_status=412):
     """The file's status does not allow the call; ``details["status"]`` is its status."""
 
-    code = "wrong_status"
-    http_status = 412
 
-
-class TooLarge(FilesError):
+class TooLarge(FilesError, http_status=413):
     """A size limit is exceeded; ``details["limit"]`` is the limit."""
 
-    code = "too_large"
-    http_status = 413
 
-
-class UnsupportedType(FilesError):
+class UnsupportedType(FilesError, http_status=415):
     """The content type is not accepted."""
 
-    code = "unsupported_type"
-    http_status = 415
 
-
-class TooManyAttempts(FilesError):
+class TooManyAttempts(FilesError, http_status=422):
     """Processing failed too often; ``force`` tries once more."""
 
-    code = "too_many_attempts"
-    http_status = 422
 
-
-class TooManyRequests(FilesError):
+class TooManyRequests(FilesError, http_status=429):
     """Too many failed sign-ins; ``details["retry_after_seconds"]`` is the pause until the next attempt."""
 
-    code = "too_many_requests"
-    http_status = 429
 
-
-class BytesLost(FilesError):
+class BytesLost(FilesError, http_status=500):
     """Stored bytes of the file are lost or damaged; an upload of the same bytes repairs it."""
 
-    code = "bytes_lost"
-    http_status = 500
 
-
-class InternalError(FilesError):
+class InternalError(FilesError, http_status=500):
     """A fault of the service; the log has the details under the request id."""
 
-    code = "internal_error"
-    http_status = 500
 
-
-class KeyUnavailable(FilesError):
+class KeyUnavailable(FilesError, http_status=500):
     """The key that encrypts the bytes was deleted, or is not configured; only an operator can bring it back."""
 
-    code = "key_unavailable"
-    http_status = 500
 
-
-class NotSupported(FilesError):
+class NotSupported(FilesError, http_status=501):
     """The configured store lacks a required capability."""
 
-    code = "not_supported"
-    http_status = 501
 
-
-class StorageDenied(FilesError):
+class StorageDenied(FilesError, http_status=502):
     """The blob store refuses the request by its policy; only its operator can change that."""
 
-    code = "storage_denied"
-    http_status = 502
 
-
-class StorageUnavailable(FilesError):
+class StorageUnavailable(FilesError, http_status=503):
     """A store did not respond; the call may be repeated."""
 
-    code = "storage_unavailable"
-    http_status = 503
 
-
-class ServiceUnavailable(FilesError):
+class ServiceUnavailable(FilesError, http_status=503):
     """The service did not respond in time or is stopping; the call may be repeated."""
 
-    code = "service_unavailable"
-    http_status = 503
 
-
-class InsufficientStorage(FilesError):
+class InsufficientStorage(FilesError, http_status=507):
     """No space left: the owner's quota, the disk, or the owner's number of unfinished uploads."""
-
-    code = "insufficient_storage"
-    http_status = 507
 
 
 def error_classes() -> dict[str, type[FilesError]]:

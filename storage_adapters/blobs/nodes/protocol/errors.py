@@ -26,6 +26,8 @@ ProtocolError
 
 from __future__ import annotations
 
+import re
+
 
 class ProtocolError(Exception):
     """Base of all errors of the protocol."""
@@ -61,54 +63,37 @@ class NodeError(ProtocolError):
     status = 500
     code = "node_error"
 
+    def __init_subclass__(cls, status: int) -> None:
+        # The code is the name in other letters: NodeFull is node_full.
+        cls.status, cls.code = status, re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
-class BadRequest(NodeError):
+
+class BadRequest(NodeError, status=400):
     """The request is malformed."""
 
-    status = 400
-    code = "bad_request"
 
-
-class OtherContent(NodeError):
+class OtherContent(NodeError, status=409):
     """The name is taken by other bytes; names are never used again."""
 
-    status = 409
-    code = "other_content"
 
-
-class ChunkRemoved(NodeError):
+class ChunkRemoved(NodeError, status=410):
     """The name was removed a while ago; the request for it comes late."""
 
-    status = 410
-    code = "chunk_removed"
 
-
-class StaleEpoch(NodeError):
+class StaleEpoch(NodeError, status=412):
     """A later census has begun; nothing was changed."""
 
-    status = 412
-    code = "stale_epoch"
 
-
-class HashDiffers(NodeError):
+class HashDiffers(NodeError, status=422):
     """The bytes do not match the hash; nothing was stored."""
 
-    status = 422
-    code = "hash_differs"
 
-
-class NodeUnavailable(NodeError):
+class NodeUnavailable(NodeError, status=503):
     """The disk fails or is gone, or the node starts."""
 
-    status = 503
-    code = "node_unavailable"
 
-
-class NodeFull(NodeError):
+class NodeFull(NodeError, status=507):
     """The disk is full; nothing was stored."""
-
-    status = 507
-    code = "node_full"
 
 
 class DiskError(ProtocolError):
@@ -158,15 +143,6 @@ class StartRefused(ProtocolError):
 
 
 NODE_ERRORS: dict[str, type[NodeError]] = {
-    kind.code: kind
-    for kind in (
-        BadRequest,
-        OtherContent,
-        ChunkRemoved,
-        StaleEpoch,
-        HashDiffers,
-        NodeUnavailable,
-        NodeFull,
-        NodeError,
-    )
+    NodeError.code: NodeError,
+    **{kind.code: kind for kind in NodeError.__subclasses__()},
 }
