@@ -234,6 +234,11 @@ def test_a_form_of_another_site_is_refused(served: Served, ann: Person) -> None:
     assert visitor.begin(file_id).status == 303
 
 
+def test_a_field_that_a_new_link_does_not_have_is_named(served: Served, ann: Person) -> None:
+    refused = ann.post("/api/shares", items=[stored(ann)], changes=["title"])
+    assert (refused.status, refused.fields) == (400, ["changes"])
+
+
 def test_changes_are_made_by_patch_and_the_whole_of_a_wrong_one_is_refused(served: Served, ann: Person) -> None:
     made = share(ann, stored(ann), title="Trip", expires_at=served.core.clock() + 60_000)
     path, headers = f"/api/shares/{made['share_id']}", {**ann.headers, "Content-Type": "application/json"}

@@ -21,7 +21,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Make a share."""
     caller = caller_of(request)
     body = await body_of(request, caller)
-    return json_reply(await _call(request, "shares.create", {**_owner(caller), **body, "actor": caller.actor}), 201)
+    params = {**_owner(caller), **body, "actor": caller.actor}
+    return json_reply(await _call(request, "shares.create", params, hashes=bool(body.get("password"))), 201)
 
 
 async def list_shares(request: web.Request) -> web.StreamResponse:
@@ -50,7 +51,8 @@ async def update(request: web.Request) -> web.StreamResponse:
     """Change a share: the body has the fields to set."""
     caller = caller_of(request)
     changes = await body_of(request, caller)
-    return json_reply(await _call(request, "shares.update", {**_named(request, caller), "changes": changes}))
+    params = {**_named(request, caller), "changes": changes}
+    return json_reply(await _call(request, "shares.update", params, hashes=bool(changes.get("password"))))
 
 
 async def revoke(request: web.Request) -> web.StreamResponse:
@@ -68,10 +70,9 @@ async def body_of(request: web.Request, caller: Caller) -> JSON:
     return body
 
 
-async def _call(request: web.Request, method: str, params: dict[str, Any]) -> JSON:
+async def _call(request: web.Request, method: str, params: dict[str, Any], *, hashes: bool = False) -> JSON:
     gateway = gateway_of(request)
     # A password is hashed in the threads of sign-ins: other calls must not wait with it.
-    hashes = bool(params.get("password") or (params.get("changes") or {}).get("password"))
     return await (gateway.sign_ins if hashes else gateway.calls).run(gateway.invoke, method, params)
 
 
