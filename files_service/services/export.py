@@ -21,6 +21,8 @@ from files_service.services.folders.folder import FOLDERS
 from files_service.services.folders.trashed import TRASHED, prefix_of_entries
 from files_service.services.inbox.inbox import INBOXES, inbox_of
 from files_service.services.inbox.inbox import shown as shown_notice
+from files_service.services.notices.personal import CHANNELS
+from files_service.services.notices.personal import shown as shown_channel
 from files_service.services.shares.share import SHARES, order_of, share_of_document
 from storage_adapters import JSON, Document, DocumentPosition, DocumentQuery, FileRecord, ListQuery, Section
 
@@ -59,6 +61,9 @@ _DOCUMENTS = {
         INBOXES,
         lambda owner: f"{owner_segment(owner)}/",
         lambda core, each: {"notices": [shown_notice(entry) for entry in inbox_of(each).entries]},
+    ),
+    "notice_channel": _Listed(
+        CHANNELS, lambda owner: f"{owner_segment(owner)}/", lambda core, each: shown_channel(each)
     ),
 }
 # In this order, behind the account.

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,12 @@ from files_service.domain.editing import MAX_META_BYTES
 from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.doors.auth.export import EXPORTS
 from files_service.services.accounts.account import require_account
-from files_service.services.accounts.documents import hash_of
-from files_service.services.export import PAGE
+from files_service.services.accounts.documents import OF_OWNERS, hash_of
+from files_service.services.export import _DOCUMENTS, PAGE
 from files_service.services.shares.share import find_share
 from tests.cores import SECRETS, at, call, processed_file, refusal
-from tests.gateway.serving import RPC_TOKEN, WAIT_SECONDS, Served, head_of, wait_until
-from tests.people.persons import Person, key_of, login, register
+from tests.gateway.serving import RPC_TOKEN, WAIT_SECONDS, Served, head_of, serving, wait_until
+from tests.people.persons import Person, key_of, login, open_people, register
 
 SHARE_PASSWORD = "opens the link"
 
@@ -79,6 +80,18 @@ def test_all_that_is_kept_about_a_person_is_in_it(served: Served) -> None:
     assert files[ids["trashed"]]["trashed_at"] is not None
     assert ann.request("HEAD", "/api/export").body == b""
     assert ann.post("/api/archives", file_ids=[ids["kept"]]).status == 201
+
+
+def test_channels_of_notices_are_in_it_without_their_addresses(tmp_path: Path) -> None:
+    with serving(open_people(tmp_path, notice_services=("tgram",))) as served:
+        ann, url = register(served), f"tgram://123456789:{'x' * 35}/42"
+        kept = call(served.core, "notices.set_channel", owner="ann", name="phone", url=url, quiet_hours=[22, 7])
+        lines = lines_of(ann.get("/api/export").body)
+    assert [value for kind, value in lines if kind == "notice_channel"] == [kept]
+
+
+def test_no_kind_of_documents_of_owners_is_left_out() -> None:
+    assert {each.collection for each in _DOCUMENTS.values()} >= set(OF_OWNERS)
 
 
 def test_nothing_of_another_person_is_in_it(served: Served) -> None:
