@@ -15,6 +15,7 @@ from files_service.domain.notices import PERSONAL, Kind, Notice, is_wanted
 from files_service.domain.uploads import owner_segment
 from files_service.errors import NotFound, NotSupported, TooLarge, bad_request
 from files_service.services.accounts import documents
+from files_service.services.accounts.identity import is_closed
 from files_service.services.files import require_acts_for
 from storage_adapters import JSON, Document
 
@@ -91,8 +92,13 @@ def channel_documents(core: Core, owner: str) -> list[Document]:
 
 
 def keys_of(core: Core, notice: Notice) -> list[str]:
-    """Return the keys in the outbox of the channels of the notice's owner that ask for it."""
+    """Return the keys in the outbox of the channels of the notice's owner that ask for it.
+
+    A person whose account is disabled is told no more of its files than a token would.
+    """
     if not notice.owner or notice.kind not in PERSONAL or not core.settings.notice_services:
+        return []
+    if is_closed(core, notice.owner):
         return []
     found = channel_documents(core, notice.owner)
     return [key_of(each) for each in found if is_wanted(notice.kind, each.body["kinds"])]
@@ -104,9 +110,14 @@ def key_of(channel: Document) -> str:
 
 
 def find_by_key(core: Core, key: str) -> Document | None:
-    """Return the channel of a key, None when it was removed, or its service is no longer permitted."""
+    """Return the channel of a key.
+
+    None when it was removed, its service is no longer permitted, or its owner's account is disabled.
+    """
     document = documents.find(core, CHANNELS, key.removeprefix(MARK))
-    return document if document is not None and document.body["service"] in core.settings.notice_services else None
+    if document is None or document.body["service"] not in core.settings.notice_services:
+        return None
+    return None if is_closed(core, document.body["owner"]) else document
 
 
 def _service_of(core: Core, url: str) -> str:

@@ -130,6 +130,31 @@ def test_what_waits_for_a_removed_channel_is_not_sent(core: Core, clock: Clock, 
     assert call(core, "notices.remove_channel", owner=OWNER, name="phone")["removed"]
 
 
+def test_a_disabled_person_is_told_nothing_of_its_files(core: Core, clock: Clock, api: BotApi) -> None:
+    call(core, "accounts.create", name=OWNER)
+    chosen(core)
+    chosen(core, owner="bob")
+
+    def tell(key: str) -> None:
+        for owner in (OWNER, "bob"):
+            facts = {"name": f"{key} of {owner}", "path": None, "size": 1}
+            told = Notice(kind=Kind.UPLOAD_EXPIRED, key=f"{key} {owner}", at=clock(), owner=owner, facts=facts)
+            add_notices(core, {}, [told])
+
+    tell("waits")
+    call(core, "accounts.update", owner=OWNER, disabled=True)
+    tell("comes")
+    worker = notifier(core)
+    run_for(worker, clock, 200)
+    assert [f"{key} of bob" in "".join(api.texts) for key in ("waits", "comes")] == [True, True]
+    assert f"of {OWNER}" not in "".join(api.texts)
+    assert worker.delivery.waiting == {MARK: 0}
+    call(core, "accounts.update", owner=OWNER, disabled=False)
+    tell("later")
+    run_for(worker, clock, 200)
+    assert [f"{key} of {OWNER}" in "".join(api.texts) for key in ("waits", "comes", "later")] == [False, False, True]
+
+
 def test_a_channel_that_fails_is_tried_again(core: Core, clock: Clock, api: BotApi) -> None:
     chosen(core)
     call(core, "notices.test_channel", owner=OWNER, name="phone")
