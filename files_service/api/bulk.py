@@ -70,7 +70,8 @@ def run_bulk(params: Params, core: Core) -> JSON:
     def run() -> list[JSON]:
         return [_brief(outcome_of(each["file_id"], partial(one, each))) for each in params["items"]]
 
-    return {"results": bulk.once(core, params["actor"], params["request_id"], run)}
+    said = [params["do"], params["items"], params["on_conflict"]]
+    return {"results": bulk.once(core, params["actor"], params["request_id"], said, run)}
 
 
 def _brief(outcome: JSON) -> JSON:

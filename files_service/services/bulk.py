@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
@@ -64,26 +65,35 @@ def act(
             return editing.set_access(core, file_id, item["access"], actor=actor)
 
 
-def once(core: Core, actor: str | None, request_id: str | None, run: Callable[[], list[JSON]]) -> list[JSON]:
+def once(
+    core: Core, actor: str | None, request_id: str | None, said: object, run: Callable[[], list[JSON]]
+) -> list[JSON]:
     """Return the results of an earlier call with the id of this request, else run and keep them for a day.
 
     A call that died in between runs again, and so does one with a temporary failure, whose results are not kept: each
-    action does nothing to a file to which it was done.
+    action does nothing to a file to which it was done. Raises Conflict when the earlier call said something else.
     """
     if request_id is None:
         return run()
-    said = f"{actor is None}/{actor}/{request_id}"
-    document_id = hashlib.sha256(said.encode()).hexdigest()
+    document_id, call = _digest([actor, request_id]), _digest(said)
     kept = documents.find(core, RESULTS, document_id)
     if kept is not None:
+        if kept.body["call"] != call:
+            raise Conflict("the request_id belongs to another call", {"field": "request_id"})
         return list(kept.body["results"])
     results = run()
     if any(map(_has_failed_for_now, results)):
         return results
-    document = documents.new_document(RESULTS, document_id, {"results": results}, expires_at=core.clock() + KEPT_MS)
+    body = {"call": call, "results": results}
+    document = documents.new_document(RESULTS, document_id, body, expires_at=core.clock() + KEPT_MS)
     with suppress(RevisionConflict):
         documents.put(core, document)
     return results
+
+
+def _digest(value: object) -> str:
+    # As JSON: an owner is any text, so that a separator between two would not tell them apart.
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _has_failed_for_now(result: JSON) -> bool:

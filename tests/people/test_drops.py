@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.cores import at_once, call
+from tests.cores import at_once, call, refusal
 from tests.gateway.serving import Reply, Served, head_of, serving, wait_until
 from tests.people.links import JSON, Visitor, share, stored
 from tests.people.persons import Person, open_people, register
@@ -139,6 +139,13 @@ def test_the_password_and_the_kind_guard_uploads(served: Served, ann: Person) ->
     assert locked.request("POST", "/upload?name=a", b"x", **evil).status == 403
     for wrong in (b"", form(), b"no form"):
         assert locked.request("POST", "/upload", wrong, **FORM_TYPE).status == 400
+
+
+def test_a_drop_is_never_an_earlier_link_that_shows_its_folder(served: Served, ann: Person) -> None:
+    asked = {"owner": "ann", "path": "in", "request_id": "r"}
+    shown = call(served.core, "shares.create", kind="collect", **asked)
+    assert call(served.core, "shares.create", kind="collect", **asked) == shown
+    assert refusal(served.core, "shares.create", kind="drop", **asked).code == "conflict"
 
 
 def test_a_drop_needs_no_files_and_cannot_show_any(served: Served, ann: Person) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from files_service.core import Core
 from files_service.domain.access import may_act_for
 from files_service.domain.uploads import owner_segment
-from files_service.errors import Busy, NotFound
+from files_service.errors import Busy, Conflict, NotFound
 from files_service.services.accounts import documents
 from storage_adapters import JSON, Document, DocumentPosition, DocumentQuery, NameTaken, Position
 
@@ -121,26 +121,37 @@ def job_of(document: Document) -> Job:
 def add_job(core: Core, job: Job) -> Job:
     """Store a new job, or return the one that an earlier call with this id of the request has stored.
 
-    Raises Busy while another job has one of its folders, or one above or below it.
+    Raises Busy while another job has one of its folders, or one above or below it, and as ``earlier_job``.
     """
-    earlier = earlier_job(core, job.owner, job.request_id)
+    earlier = earlier_job(core, job.owner, job.request_id, kind=job.kind, source=job.source)
     if earlier is not None:
         return earlier
     try:
         return save_job(core, job)
     except NameTaken:
-        earlier = earlier_job(core, job.owner, job.request_id)
+        earlier = earlier_job(core, job.owner, job.request_id, kind=job.kind, source=job.source)
         if earlier is None:
             raise Busy("another job works on this folder", {"path": job.source}) from None
         return earlier
 
 
-def earlier_job(core: Core, owner: str, request_id: str | None) -> Job | None:
-    """Return the job of a call that is repeated."""
-    if request_id is None:
+def earlier_job(
+    core: Core,
+    owner: str,
+    request_id: str | None,
+    *,
+    kind: JobKind,
+    source: str,
+    is_same: Callable[[Job], bool] = lambda job: True,
+) -> Job | None:
+    """Return the job of a call that is repeated. Raises Conflict when the call with this id was another one."""
+    document = documents.find_by_name(core, JOBS, _request_name(owner, request_id)) if request_id is not None else None
+    if document is None:
         return None
-    document = documents.find_by_name(core, JOBS, _request_name(owner, request_id))
-    return job_of(document) if document is not None else None
+    job = job_of(document)
+    if (job.kind, job.source) != (kind, source) or not is_same(job):
+        raise Conflict("the request_id belongs to another job", {"field": "request_id", "job_id": job.job_id})
+    return job
 
 
 def find_job(core: Core, job_id: str) -> Job | None:

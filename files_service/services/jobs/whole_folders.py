@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from itertools import count
 
@@ -46,9 +47,13 @@ def move_folder(
     on_conflict: FolderConflict,
     request_id: str | None,
 ) -> Job:
-    """Move a folder with all that is in it. Raises Forbidden, NotFound, PathTaken, BadRequest, Busy."""
+    """Move a folder with all that is in it. Raises Forbidden, NotFound, PathTaken, BadRequest, Busy, Conflict."""
     require_acts_for(owner, actor)
-    earlier = earlier_job(core, owner, request_id)
+
+    def is_same(job: Job) -> bool:
+        return job.target in _forms(to, numbered)
+
+    earlier = earlier_job(core, owner, request_id, kind=JobKind.MOVE, source=path, is_same=is_same)
     if earlier is not None:
         return earlier
     _require_named(path, "path")
@@ -63,9 +68,12 @@ def move_folder(
 
 
 def trash_folder(core: Core, owner: str, path: str, *, actor: str | None, request_id: str | None) -> Job:
-    """Move a folder with all that is in it to the trash, as one. Raises Forbidden, NotFound, BadRequest, Busy."""
+    """Move a folder with all that is in it to the trash, as one.
+
+    Raises Forbidden, NotFound, BadRequest, Busy, Conflict.
+    """
     require_acts_for(owner, actor)
-    earlier = earlier_job(core, owner, request_id)
+    earlier = earlier_job(core, owner, request_id, kind=JobKind.TRASH, source=path)
     if earlier is not None:
         return earlier
     _require_named(path, "path")
@@ -94,10 +102,14 @@ def restore_folder(
 ) -> Job:
     """Take out of the trash what was trashed as one folder, under another name where the folder is there again.
 
-    Raises Forbidden, NotFound, Busy.
+    Raises Forbidden, NotFound, Busy, Conflict.
     """
     require_acts_for(owner, actor)
-    earlier = earlier_job(core, owner, request_id)
+
+    def is_same(job: Job) -> bool:
+        return job.trashed_at == trashed_at
+
+    earlier = earlier_job(core, owner, request_id, kind=JobKind.RESTORE, source=path, is_same=is_same)
     if earlier is not None:
         return earlier
     if not trashed.has_entry(core, owner, path, trashed_at):
@@ -107,7 +119,7 @@ def restore_folder(
 
 
 def empty_trash(core: Core, owner: str, *, actor: str | None, request_id: str | None) -> Job:
-    """Delete for good what is in the trash now. Raises Forbidden, Busy."""
+    """Delete for good what is in the trash now. Raises Forbidden, Busy, Conflict."""
     require_acts_for(owner, actor)
     return _start(core, JobKind.EMPTY_TRASH, owner, request_id, trashed_at=core.clock())
 
@@ -145,14 +157,17 @@ def _start(
 
 def _free_folder(core: Core, owner: str, path: str, form: Callable[..., str] | None) -> str:
     """Return the path, or the first of its ``form``, that no folder has. Raises PathTaken."""
-    for number in range(1, _MOST_TRIED if form is not None else 2):
-        try:
-            tried = form(path, number, is_folder=True) if form is not None else path
-        except BadPath:
-            break
+    for tried in _forms(path, form) if form is not None else (path,):
         if not is_folder(core, owner, tried):
             return tried
     raise PathTaken("the folder is there already", {"field": "path", "path": path})
+
+
+def _forms(path: str, form: Callable[..., str]) -> Iterator[str]:
+    """Yield the path, and the names beside it that are tried."""
+    with suppress(BadPath):
+        for number in range(1, _MOST_TRIED):
+            yield form(path, number, is_folder=True)
 
 
 def _require_named(path: str, field: str) -> None:

@@ -156,7 +156,7 @@ def share_of_document(document: Document) -> Share:
 def add_share(core: Core, share: Share, request_id: str | None) -> Share:
     """Store a new share, or return the one that an earlier call with this id of the request has stored.
 
-    Raises Conflict when that one lacks a file.
+    Raises Conflict when that one lacks a file, or is of another folder or kind.
     """
     document, repeated = _document_of(share), f"request:{order_of(share.owner)}{request_id}"
     if request_id is not None:
@@ -168,7 +168,7 @@ def add_share(core: Core, share: Share, request_id: str | None) -> Share:
         if stored is None:
             raise
     earlier = share_of_document(stored)
-    if earlier.path != share.path or not all(map(earlier.has, share.items)):
+    if (earlier.kind, earlier.path) != (share.kind, share.path) or not all(map(earlier.has, share.items)):
         raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
     return earlier
 

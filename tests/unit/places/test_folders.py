@@ -132,6 +132,32 @@ def test_a_folder_is_moved_with_all_that_is_in_it_and_nothing_beside_it(core: Co
     assert refusal(core, "folders.move", owner="ann", path="up", to="x").code == "not_found"
 
 
+def test_the_id_of_a_request_is_that_of_one_job(core: Core) -> None:
+    for path in ("a/x", "b/x", "c/x", "taken/x"):
+        file_at(core, path)
+    moved = call(core, "folders.move", owner="ann", path="a", to="taken", request_id="move")
+    assert moved["target"] == "taken (2)"
+    assert call(core, "folders.move", owner="ann", path="a", to="taken", request_id="move") == moved
+    removed = call(core, "folders.remove", owner="ann", path="b", request_id="remove")
+    [entry] = call(core, "folders.trashed", owner="ann")["folders"]
+    place = {"path": "b", "trashed_at": entry["trashed_at"]}
+    restored = call(core, "folders.restore", owner="ann", **place, request_id="restore")
+    before = paths_of(core)
+    for method, params in (
+        ("folders.move", {"path": "a", "to": "elsewhere", "request_id": "move"}),
+        ("folders.move", {"path": "c", "to": "taken", "request_id": "move"}),
+        ("folders.remove", {"path": "c", "request_id": "remove"}),
+        ("folders.remove", {"path": "a", "request_id": "move"}),
+        ("folders.restore", {**place, "trashed_at": place["trashed_at"] + 1, "request_id": "restore"}),
+        ("files.empty_trash", {"request_id": "remove"}),
+    ):
+        error = refusal(core, method, owner="ann", **params)
+        assert (error.code, error.details["field"]) == ("conflict", "request_id"), method
+    assert call(core, "folders.remove", owner="ann", path="b", request_id="remove") == removed
+    assert call(core, "folders.restore", owner="ann", **place, request_id="restore") == restored
+    assert paths_of(core) == before
+
+
 def test_a_folder_that_is_there_is_another_name_or_the_place_or_an_error(core: Core) -> None:
     for path in ("a/x.t", "b/x.t", "c/x.t"):
         file_at(core, path)

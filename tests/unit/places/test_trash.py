@@ -188,6 +188,9 @@ def test_many_files_are_changed_each_on_its_own_and_once(core: Core) -> None:
     call(core, "files.move", file_id=ids[0], path="elsewhere")
     assert call(core, "files.bulk", request_id="r", actor="ann", **moved)["results"] == results
     assert call(core, "files.bulk", request_id="r", actor="bob", **moved)["results"] != results
+    other = {"action": "move", "items": moved["items"][:2]}
+    error = refusal(core, "files.bulk", request_id="r", actor="ann", **other)
+    assert (error.code, error.details) == ("conflict", {"field": "request_id"})
     assert set(paths_of(core)) == {"elsewhere", "all/x (2)", "all/c"}
     for action, item, field, value in (
         ("rename", {"name": "n"}, "name", "n"),
@@ -201,6 +204,13 @@ def test_many_files_are_changed_each_on_its_own_and_once(core: Core) -> None:
         assert call(core, "files.info", file_id=ids[2])[field] == value
     fault = refusal(core, "files.bulk", action="move", items=[{"file_id": ids[0], "name": "x"}])
     assert list(fault.details["fields"]) == ["items.0"]
+
+
+def test_results_of_an_owner_are_not_found_by_one_whose_name_begins_it(core: Core) -> None:
+    items = [{"file_id": file_at(core, "a/x")}]
+    for actor, request_id in (("ann", "team/1"), ("ann/team", "1")):
+        results = call(core, "files.bulk", actor=actor, action="trash", items=items, request_id=request_id)["results"]
+        assert [each["ok"] for each in results] == [actor == "ann"]
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable("gone"), RevisionConflict("moved")])
