@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from files_service.nodes.chunk_disk import ChunkDisk
 from files_service.services.opening import open_core
 from storage_adapters import BlobDamaged, BlobNotFound, StorageDenied, StorageUnavailable
 from storage_adapters.blobs.nodes import NodesBlobStore
@@ -75,6 +77,38 @@ def test_a_chunk_that_is_bad_or_gone_on_one_node_leaves_one_copy(
 def test_a_node_that_does_not_answer_says_nothing_about_its_copy(nodes: NodesInThreads, store: NodesBlobStore) -> None:
     put(store, KEY, CONTENT)
     next(node for node in nodes.nodes if chunks_of(node)).stop()
+    assert StorageUnavailable in outcomes(store)
+    assert read(store) == CONTENT
+
+
+def test_a_copy_that_took_the_place_of_a_silent_one_is_not_counted_twice(
+    nodes: NodesInThreads, store: NodesBlobStore
+) -> None:
+    put(store, KEY, CONTENT[:99])
+    first, second = store.copies()
+    silent = next(node for node in nodes.nodes if chunks_of(node))
+    silent.stop()
+    assert read(first.store) == CONTENT[:99]
+    flip(chunks_of(silent)[0])
+    silent.start()
+    with pytest.raises(BlobNotFound):
+        read(second.store)
+
+
+def test_a_copy_that_its_node_did_not_read_proves_nothing(
+    nodes: NodesInThreads, store: NodesBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, KEY, CONTENT)
+    plain = ChunkDisk.read
+
+    def fail(disk: ChunkDisk, path: Path, *, cold: bool = False) -> tuple[str, bytes, str]:
+        if cold and disk.root == holder.root:
+            raise OSError(errno.EMFILE, "too many open files")
+        return plain(disk, path, cold=cold)
+
+    holder = next(node for node in nodes.nodes if chunks_of(node))
+    monkeypatch.setattr(ChunkDisk, "read", fail)
+    # The bytes could be read: memory has them.
     assert StorageUnavailable in outcomes(store)
     assert read(store) == CONTENT
 

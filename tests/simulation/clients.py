@@ -6,7 +6,8 @@ from typing import Any
 
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol import reading, removing, replication, writing
-from storage_adapters.blobs.nodes.protocol.effects import Step, Wanted
+from storage_adapters.blobs.nodes.protocol.copies import number_of_zones, read_copy
+from storage_adapters.blobs.nodes.protocol.effects import Sleep, Step, Wanted
 from storage_adapters.blobs.nodes.protocol.errors import ChunkAbsent, ChunkLost, ProtocolError
 from storage_adapters.blobs.nodes.protocol.layout import Layout
 from storage_adapters.blobs.nodes.protocol.liveness import View
@@ -96,6 +97,25 @@ def read(truth: Truth, layout: Layout, key: str, hedge: float) -> Step[None]:
     else:
         if found.data != truth.content[key]:
             truth.fail(f"a reader got wrong bytes of {key}")
+
+
+def prove(truth: Truth, layout: Layout, key: str, pause: float) -> Step[None]:
+    """Read every copy of a chunk, as for the verdict on a card, and check that there are so many good ones."""
+    zones = {node.node_id: node.zone for node in layout.nodes}
+    needed, flips = number_of_zones(layout), truth.destructions
+
+    def count() -> int:
+        return len({zones.get(node_id, node_id) for node_id in truth.good(key)})
+
+    at_first = count()
+    try:
+        for place in range(needed):
+            yield from read_copy(layout, m.GetChunk(key), place, truth.hashes[key], reading.Timing())
+            yield Sleep(pause)
+    except ProtocolError:
+        return
+    if max(at_first, count()) < needed and truth.destructions == flips and truth.must_exist(key):
+        truth.fail(f"{key} was read in {needed} zones, and only {count()} have a good copy")
 
 
 def replicate(truth: Truth, view: View, key: str) -> Step[bool]:

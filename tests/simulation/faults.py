@@ -78,6 +78,14 @@ def share(world: World) -> None:
         world.client(clients.share(world.truth, world.layout, key, world.kernel.token()))
 
 
+def prove(world: World) -> None:
+    """Read every copy of a stored name."""
+    keys = _stored(world)
+    if keys:
+        key, pause = world.kernel.chance.choice(keys), world.kernel.chance.choice((0.0, 5.0, 60.0))
+        world.client(clients.prove(world.truth, world.layout, key, pause))
+
+
 def census(world: World) -> None:
     """Begin a census, beside one that may be under way; its controller may stand still for a while."""
     world.begin_census()
@@ -272,6 +280,7 @@ def drain(world: World) -> None:
 WORK: tuple[tuple[Callable[[World], None], tuple[int, int]], ...] = (
     (upload, (4, 12)),
     (read, (2, 6)),
+    (prove, (2, 6)),
     (remove, (0, 3)),
     (share, (0, 2)),
     (census, (1, 3)),

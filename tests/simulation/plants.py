@@ -11,11 +11,22 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from storage_adapters.blobs.nodes.protocol import (
+    copies,
+    ledger,
+    node,
+    reading,
+    repair,
+    snapshot,
+    startup,
+    trimming,
+    writing,
+)
 from storage_adapters.blobs.nodes.protocol import disk as d
-from storage_adapters.blobs.nodes.protocol import ledger, node, reading, repair, snapshot, startup, trimming, writing
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.errors import ChunkAbsent
+from storage_adapters.blobs.nodes.protocol.layout import readers
 from storage_adapters.blobs.nodes.protocol.liveness import View
 from tests.simulation import clients
 from tests.simulation.node_disk import NodeDisk
@@ -103,6 +114,15 @@ def read_once(layout: Any, request: Any, sha256: str = "", timing: Any = None) -
     return (yield from reading.search(layout, request, sha256, timing))
 
 
+def read_one_copy(layout: Any, request: Any, place: int, sha256: str, timing: Any) -> Step[Any]:
+    """Prove the copy of one zone alone: when a node was silent meanwhile, two readings may meet one copy."""
+    location = yield from reading.locate(layout, (request.chunk_id,))
+    zones = copies._by_zone(readers(layout, request.chunk_id), location.entries[request.chunk_id])
+    if len(zones) <= place:
+        raise ChunkAbsent("too few zones have a copy")
+    return (yield from reading.search(replace(layout, nodes=tuple(zones[place])), request, sha256, timing))
+
+
 PUBLISH, WITHDRAW, COLLECT = node.publish, clients.withdraw, snapshot.collect_wanted
 LIST_NODE, ADMIT, BEGIN = snapshot._list_node, node.admit, ledger.begin
 TRUST_LOST: Change = (repair, "confirm_lost", lambda view, chunks, epoch: answers((chunks, []))())
@@ -129,6 +149,7 @@ PLANTS: dict[str, tuple[Change, ...]] = {
         (ledger, "begin", begin_same),
         (trimming, "has_receipts", answers(True)),
     ),
+    "copy proved alone": ((copies, "_read", read_one_copy),),
     "stored trusted after loss": ((writing, "confirmed_again", answers(99)),),
     "clean stop with an incomplete inventory": ((startup, "_stop", stop_clean),),
     "incomplete inventory used, lost not confirmed": ((snapshot, "_list_node", list_incomplete), TRUST_LOST),

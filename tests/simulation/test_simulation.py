@@ -12,12 +12,13 @@ SEEDS = at_scale(quick=100, default=1_000, nightly=10_000)
 MOST = 10_000
 # A seed from which a planted bug is found soon; from seed 0 each takes at most some hundred.
 NEAR = {
-    "corrupt copy counted": 116,
-    "exists unverified": 13,
-    "metadata first, no grace": 27,
-    "name not counted": 388,
-    "returning node as source": 44,
-    "trim without fresh receipts": 116,
+    "clean stop with an incomplete inventory": 67,
+    "copy proved alone": 558,
+    "corrupt copy counted": 751,
+    "exists unverified": 39,
+    "metadata first, no grace": 75,
+    "stale epoch accepted": 27,
+    "trim without fresh receipts": 751,
 }
 
 

@@ -26,6 +26,7 @@ class Truth:
         self.taken: dict[str, bool] = {}
         self.confirmed: dict[str, dict[str, bool]] = {}
         self.exposed: list[str] = []
+        self.destructions = 0
         # Names that were never used.
         self.names: list[str] = []
 
@@ -124,5 +125,6 @@ class Truth:
 
     def destroyed(self) -> None:
         """Note a destructive fault."""
+        self.destructions += 1
         self.exposed = list(self.content)
         self.all_there()

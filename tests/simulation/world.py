@@ -65,7 +65,6 @@ class World:
         self.limits = Limits(garbage_age=chance.choice((0.0, 0.0, DAY)))
         self.heard_at: dict[str, float] = {}
         self.faulty = True
-        self.destroyed = 0
         self.report: census.Report | None = None
         self.last: Process | None = None
         self._count = 0
@@ -138,7 +137,6 @@ class World:
     def note_destroyed(self, text: str) -> None:
         """Note a destructive fault."""
         self.kernel.note("FAULT:", text)
-        self.destroyed += 1
         self.truth.destroyed()
 
     # Controller.
@@ -223,7 +221,7 @@ class World:
                 break
         self._check()
         taken = sum(key in self.truth.metadata.names for key in self.truth.taken)
-        return Outcome(self.kernel.effects, len(self.truth.acknowledged), taken, self.destroyed)
+        return Outcome(self.kernel.effects, len(self.truth.acknowledged), taken, self.truth.destructions)
 
     def _heal(self) -> None:
         self.kernel.note("quiescence")

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from storage_adapters.blobs.nodes.protocol.effects import Step, Together
-from storage_adapters.blobs.nodes.protocol.errors import ChunkAbsent, ChunkUnavailable
+from storage_adapters.blobs.nodes.protocol.errors import ChunkAbsent, ChunkLost, ChunkUnavailable
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, readers
-from storage_adapters.blobs.nodes.protocol.messages import GetChunk
+from storage_adapters.blobs.nodes.protocol.messages import GetChunk, Receipts
 from storage_adapters.blobs.nodes.protocol.reading import Found, Timing, by_newest, locate, search, verify
 
 
@@ -18,9 +18,10 @@ def number_of_zones(layout: Layout) -> int:
 
 
 def read_copy(layout: Layout, request: GetChunk, place: int, sha256: str, timing: Timing) -> Step[Found]:
-    """Return a chunk or a range of it as the ``place``-th of the zones with a copy has it, counted from 0.
+    """Return a chunk or a range of it as the ``place``-th of the zones with a good copy has it, counted from 0.
 
-    The node reads the whole chunk from its medium before. Raises ChunkAbsent when fewer zones have a copy, ChunkLost,
+    Nodes read the whole chunk from their media before, also in the zones before that one: so many zones have a good
+    copy at this time, whatever earlier readings met. Raises ChunkAbsent when fewer zones have one, ChunkLost,
     ChunkUnavailable. Before a copy is called absent or lost, all nodes are asked once more, by the newest layout: it
     may have moved.
     """
@@ -30,14 +31,26 @@ def read_copy(layout: Layout, request: GetChunk, place: int, sha256: str, timing
 def _read(layout: Layout, request: GetChunk, place: int, sha256: str, timing: Timing) -> Step[Found]:
     chunk_id = request.chunk_id
     location = yield from locate(layout, (chunk_id,), timing.attempt)
-    zones = _by_zone(readers(layout, chunk_id), location.entries[chunk_id])
-    if len(zones) <= place and location.unknown:
-        raise ChunkUnavailable(f"no answer of {', '.join(location.unknown)}")
-    if len(zones) <= place:
-        raise ChunkAbsent(f"the zones with a copy are {len(zones)}")
-    # Bytes that memory keeps of a write prove nothing.
-    yield Together(tuple(verify(node.node_id, chunk_id, timing.attempt) for node in zones[place]))
-    return (yield from search(replace(layout, nodes=tuple(zones[place])), request, sha256, timing))
+    silent, damaged, zones = list(location.unknown), list[str](), 0
+    for zone in _by_zone(readers(layout, chunk_id), location.entries[chunk_id]):
+        # Bytes that memory keeps of a write prove nothing.
+        answers = yield Together(tuple(verify(node.node_id, chunk_id, timing.attempt) for node in zone))
+        good = []
+        for node, answer in zip(zone, answers, strict=True):
+            if not isinstance(answer, Receipts) or chunk_id in answer.unread:
+                silent.append(node.node_id)
+            elif chunk_id in answer.good and sha256 in ("", answer.good[chunk_id]):
+                good.append(node)
+            else:
+                damaged.append(node.node_id)
+        zones += bool(good)
+        if zones > place:
+            return (yield from search(replace(layout, nodes=tuple(good)), request, sha256, timing))
+    if silent:
+        raise ChunkUnavailable(f"no answer of {', '.join(silent)}")
+    if damaged:
+        raise ChunkLost(f"the copies of {', '.join(damaged)} are damaged or gone")
+    raise ChunkAbsent(f"the zones with a copy are {zones}")
 
 
 def _by_zone(nodes: list[Node], holders: Collection[str]) -> list[list[Node]]:
@@ -45,5 +58,5 @@ def _by_zone(nodes: list[Node], holders: Collection[str]) -> list[list[Node]]:
     for node in nodes:
         if node.node_id in holders:
             zones.setdefault(node.zone, []).append(node)
-    # By name: the order of readers changes with the layout, and two readings are to meet two zones.
+    # By name: the order of readers changes with the layout.
     return [zones[zone] for zone in sorted(zones)]
