@@ -7,16 +7,16 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 from files_service.nodes.chunk_bodies import Body, FileRange
 from files_service.nodes.chunk_disk import ChunkDisk, Damaged
+from files_service.nodes.copies import Copies
 from files_service.nodes.disk_health import DiskHealth, translated
 from files_service.nodes.identity import NodeFolder
 from files_service.nodes.inventory import Entry, Inventory
 from files_service.nodes.removed_names import RemovedNames
-from files_service.nodes.walking import OF_A_FILE, DiskWalk
+from files_service.nodes.walking import DiskWalk
 from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import disk as d
@@ -33,7 +33,6 @@ from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from storage_adapters.blobs.nodes.protocol.naming import parse_name
 
 T = TypeVar("T")
-_STRIPES = 256
 
 
 class DiskDriver:
@@ -50,14 +49,14 @@ class DiskDriver:
     ) -> None:
         self._folder, self._disk, self._inventory, self._call = folder, disk, inventory, call
         self.floor_bytes = floor_bytes
-        self._locks = [threading.Lock() for _ in range(_STRIPES)]
         self._local = threading.local()
         self._exclusion = threading.Lock()
         self._written: dict[str, Entry] = {}
         self._removed = RemovedNames()
         self.health = DiskHealth()
         self.complete = False
-        self._walk = DiskWalk(folder, disk, inventory, self.health, self._locked)
+        self._copies = Copies(folder, disk, inventory, self.health)
+        self._walk = DiskWalk(folder, disk, inventory, self.health, self._copies.locked)
         self._effects: dict[type[Effect], Callable[[Any], Any]] = {
             d.WriteBeside: self._write_beside,
             d.SyncFile: self._sync_file,
@@ -109,7 +108,7 @@ class DiskDriver:
     def info_of(self, chunk_id: str) -> str | None:
         """Return the text beside the bytes of a chunk, None when there is no such chunk. Raises DiskError."""
         with translated(self.health), suppress(FileNotFoundError, Damaged):
-            file, chunk = self._disk.open(self._place(chunk_id))
+            file, chunk = self._disk.open(self._copies.place(chunk_id))
             file.close()
             return chunk.info
         return None
@@ -145,7 +144,7 @@ class DiskDriver:
     def _rename(self, effect: d.Rename) -> None:
         partition = partition_of(effect.chunk_id)
         place = self._disk.path_of(partition, effect.chunk_id)
-        with self._locked(effect.chunk_id):
+        with self._copies.locked(effect.chunk_id):
             self._folder.check()
             if effect.chunk_id in self._removed:
                 raise ChunkRemoved(f"{effect.chunk_id} was removed")
@@ -157,32 +156,28 @@ class DiskDriver:
             self._inventory.put(partition, self._written.pop(effect.name))
 
     def _sync_folder(self, effect: d.SyncFolder) -> None:
-        files.sync_folder(self._place(effect.chunk_id).parent)
+        files.sync_folder(self._copies.place(effect.chunk_id).parent)
 
     def _read_chunk(self, effect: d.ReadChunk) -> d.Content | None:
         self._folder.check()
-        place = self._place(effect.chunk_id)
         try:
-            sha256, data, version = self._disk.read(place, cold=True)
+            sha256, data, version = self._copies.read(effect.chunk_id)
         except FileNotFoundError:
-            self._forget_gone(effect.chunk_id)
+            self._copies.forget_gone(effect.chunk_id)
             return None
-        except OSError as error:
-            if error.errno not in OF_A_FILE:
-                raise
-            self._folder.probe()
-            self.health.note(error)
-            raise CopyUnreadable(f"disk error: {error.strerror}", self._disk.version_of(place)) from error
+        except CopyUnreadable as error:
+            self._copies.forget_unreadable(effect.chunk_id, error)
+            raise
         if hashlib.sha256(data).hexdigest() == sha256:
-            self._inventory.verified(partition_of(effect.chunk_id), effect.chunk_id, now_ms())
+            self._copies.note_whole(effect.chunk_id, version)
         return d.Content(sha256, data, version)
 
     def _open_chunk(self, effect: d.OpenChunk) -> m.ChunkData | None:
         self._folder.check()
         try:
-            file, chunk = self._disk.open(self._place(effect.chunk_id))
+            file, chunk = self._disk.open(self._copies.place(effect.chunk_id))
         except FileNotFoundError:
-            self._forget_gone(effect.chunk_id)
+            self._copies.forget_gone(effect.chunk_id)
             return None
         except Damaged as error:
             raise DiskError(str(error)) from error
@@ -202,9 +197,9 @@ class DiskDriver:
             is_complete = self.complete or partition in self._walk
             entry = self._inventory.find(partition, chunk_id)
             if entry is None and not is_complete:
-                entry = self._on_disk(chunk_id)
-            elif entry is not None and not self._place(chunk_id).exists():
-                self._forget_gone(chunk_id)
+                entry = self._copies.described(chunk_id)
+            elif entry is not None and not self._copies.place(chunk_id).exists():
+                self._copies.forget_gone(chunk_id)
                 entry = None
             if entry is not None:
                 found[chunk_id] = _entry(entry)
@@ -231,7 +226,7 @@ class DiskDriver:
 
     def _trash(self, effect: d.Trash) -> bool:
         partition = partition_of(effect.chunk_id)
-        with self._locked(effect.chunk_id):
+        with self._copies.locked(effect.chunk_id):
             self._folder.check()
             # A name without a generation is the hash of its bytes, and may come again.
             if effect.reason == "removed" and parse_name(effect.chunk_id) is not None:
@@ -242,23 +237,23 @@ class DiskDriver:
 
     def _restore(self, effect: d.Restore) -> bool:
         partition = partition_of(effect.chunk_id)
-        with self._locked(effect.chunk_id):
+        with self._copies.locked(effect.chunk_id):
             self._folder.check()
             self._removed.discard(effect.chunk_id)
-            if self._disk.version_of(self._place(effect.chunk_id)):
-                return True
-            path = self._disk.trashed(effect.chunk_id)
-            if path is None:
-                return False
-            self._disk.restore(path, partition, effect.chunk_id)
-            entry = self._on_disk(effect.chunk_id)
+            entry = self._copies.whole(effect.chunk_id)
+            path = None if entry is not None else self._disk.trashed(effect.chunk_id)
+            if path is not None:
+                # What is in its place is no good copy.
+                self._disk.quarantine(self._copies.place(effect.chunk_id), now=now_ms())
+                self._disk.restore(path, partition, effect.chunk_id)
+                entry = self._copies.described(effect.chunk_id)
             if entry is not None:
                 self._inventory.put(partition, entry)
-        return True
+        return entry is not None
 
     def _quarantine(self, effect: d.Quarantine) -> None:
-        partition, place = partition_of(effect.chunk_id), self._place(effect.chunk_id)
-        with self._locked(effect.chunk_id):
+        partition, place = partition_of(effect.chunk_id), self._copies.place(effect.chunk_id)
+        with self._copies.locked(effect.chunk_id):
             self._folder.check()
             if self._disk.version_of(place) == effect.version:
                 self._disk.quarantine(place, now=now_ms())
@@ -274,33 +269,6 @@ class DiskDriver:
     def _exclusive(self, effect: d.Exclusive) -> Any:
         with self._exclusion:
             return drive(effect.step, self._perform)
-
-    def _on_disk(self, chunk_id: str) -> Entry | None:
-        """Return a chunk as its file tells, None when there is none."""
-        with suppress(FileNotFoundError, Damaged):
-            file, chunk = self._disk.open(self._place(chunk_id))
-            file.close()
-            return Entry(chunk.name, chunk.size, chunk.sha256, chunk.stored_at, 0)
-        return None
-
-    def _forget_gone(self, chunk_id: str) -> None:
-        """Forget a chunk whose file is gone, so that a census makes another copy. Raises MarkerGone."""
-        partition = partition_of(chunk_id)
-        if self._inventory.find(partition, chunk_id) is None:
-            self._folder.check()
-            return
-        with self._locked(chunk_id):
-            is_there = bool(self._disk.version_of(self._place(chunk_id)))
-            # Behind the look: on a disk that is gone, so are all files.
-            self._folder.check()
-            if not is_there:
-                self._inventory.remove(partition, chunk_id)
-
-    def _place(self, chunk_id: str) -> Path:
-        return self._disk.path_of(partition_of(chunk_id), chunk_id)
-
-    def _locked(self, chunk_id: str) -> threading.Lock:
-        return self._locks[hash(chunk_id) % _STRIPES]
 
 
 def _entry(entry: Entry) -> m.Entry:

@@ -176,12 +176,13 @@ class Inventory:
         """Return the chunks of a partition in the order of their names."""
         return self.named(partition, "", limit=-1)
 
-    def verified(self, partition: int, name: str, at: int) -> None:
-        """Note that the bytes of a chunk were read and right."""
+    def verified(self, partition: int, name: str, at: int) -> bool:
+        """Note that the bytes of a chunk were read and right; return True when the chunk is known."""
         with self._using():
-            self._database.execute(
+            done = self._database.execute(
                 "UPDATE chunks SET verified_at = ? WHERE partition = ? AND name = ?", (at, partition, name)
             )
+            return done.rowcount > 0
 
     def oldest(self, limit: int) -> list[tuple[int, Entry]]:
         """Return the chunks that were not verified for the longest time, with their partitions."""

@@ -125,18 +125,66 @@ def test_a_disk_that_goes_while_a_copy_is_read_takes_nothing_from_the_inventory(
 
 
 @contextmanager
-def unreadable(monkeypatch: pytest.MonkeyPatch, *paths: Path, code: int = errno.EIO) -> Iterator[None]:
-    """Let the system answer the opening of these files, or of all, with an error."""
-    plain = ChunkDisk.open
+def unreadable(
+    monkeypatch: pytest.MonkeyPatch, *paths: Path, code: int = errno.EIO, method: str = "open"
+) -> Iterator[None]:
+    """Let the system answer the opening or reading of these files, or of all, with an error."""
+    plain = getattr(ChunkDisk, method)
 
-    def fail(disk: ChunkDisk, path: Path) -> object:
+    def fail(disk: ChunkDisk, path: Path, **more: bool) -> object:
         if not paths or path in paths:
             raise OSError(code, os.strerror(code))
-        return plain(disk, path)
+        return plain(disk, path, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ChunkDisk, "open", fail)
+        patched.setattr(ChunkDisk, method, fail)
         yield
+
+
+def scrubbed(node: FileNode) -> set[str]:
+    """Return what a node lists behind a scrub."""
+    node.scrub.read_all()
+    return listed(node)
+
+
+def test_a_copy_that_the_scrub_cannot_read_is_none_until_it_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with node_in(tmp_path / "node") as node:
+        complete(node)
+        put(node, "a")
+        put(node, "b")
+        with unreadable(monkeypatch, path_of(node, "a"), method="read"):
+            assert scrubbed(node) == {"b"}
+            assert node.answer(m.Have(("a", "b"))).entries.keys() == {"b"}
+            assert node.answer(m.RestoreChunks(("a",))) == m.Moved((), ("a",))
+        # The error was of the cable: nothing was taken from the disk.
+        assert node.answer(m.Verify(("a",))).good == {"a": hash_of(b"data")}
+        assert listed(node) == {"a", "b"}
+
+
+def test_a_disk_that_fails_as_a_whole_keeps_its_copies_in_its_list(
+    node: FileNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(node, "a")
+    with monkeypatch.context() as patched, unreadable(monkeypatch, path_of(node, "a"), method="read"):
+        patched.setattr(os, "pread", fail_to_read)
+        assert scrubbed(node) == {"a"}
+
+
+@pytest.mark.parametrize("keeps_another", [False, True])
+def test_a_file_that_is_no_good_copy_is_not_brought_back(node: FileNode, keeps_another: bool) -> None:
+    if keeps_another:
+        put(node, "a")
+        node.answer(m.TrashChunks(("a",), "garbage"))
+    put(node, "a")
+    os.truncate(path_of(node, "a"), 3)
+    node.driver.run(walk())
+    assert listed(node) == set()
+    moved = node.answer(m.RestoreChunks(("a",)))
+    assert moved == (m.Moved(("a",)) if keeps_another else m.Moved((), ("a",)))
+    assert listed(node) == ({"a"} if keeps_another else set())
+    assert not keeps_another or get(node, "a") == b"data"
 
 
 @pytest.fixture
