@@ -12,9 +12,12 @@ from storage_adapters.codec import record_to_document as record_to_document
 from storage_adapters.codec import record_to_json as record_to_json
 from storage_adapters.copies import BEHIND as BEHIND
 from storage_adapters.copies import FOLLOWING as FOLLOWING
+from storage_adapters.copies import FOREIGN as FOREIGN
 from storage_adapters.copies import MARK as MARK
 from storage_adapters.copies import REFUSALS as REFUSALS
+from storage_adapters.copies import SMALLER as SMALLER
 from storage_adapters.copies import UNFILLED as UNFILLED
+from storage_adapters.copies import UNKNOWN as UNKNOWN
 from storage_adapters.copies import UNMARKED as UNMARKED
 from storage_adapters.copies import CopyMark as CopyMark
 from storage_adapters.copies import CopySource as CopySource

@@ -20,11 +20,12 @@ MOST_COUNTED = 10_000
 _COUNT_BATCH = 1_000
 
 UNFILLED, UNMARKED, BEHIND, FOLLOWING = "unfilled", "unmarked", "behind", "following"
+FOREIGN, UNKNOWN, LOST, SMALLER = "foreign", "unknown", "lost", "smaller"
 REFUSALS = {
-    "foreign": "the target is the copy of another source, or the source was emptied",
-    "unknown": "the target has files, and nothing says that they are copies of this source",
-    "lost": "the source lacks the changes behind the checkpoint of the copy",
-    "smaller": "the source has far fewer files than the target and no changes that explain it",
+    FOREIGN: "the target is the copy of another source, or the source was emptied",
+    UNKNOWN: "the target has files, and nothing says that they are copies of this source",
+    LOST: "the source lacks the changes behind the checkpoint of the copy",
+    SMALLER: "the source has far fewer files than the target and no changes that explain it",
 }
 
 
@@ -58,21 +59,22 @@ def copy_state(source: CopySource, target: CopyTarget, consumer: str, backfill_c
     """Return the state of a copy: one of ``REFUSALS``, or UNFILLED, UNMARKED, BEHIND, FOLLOWING.
 
     Of these only FOLLOWING is a copy that may answer. In a state of ``REFUSALS`` nothing may be copied: it needs a
-    person's decision. A copy is BEHIND that is older than the checkpoint, and UNMARKED when it is older than marks.
+    person's decision. A copy is BEHIND that is older than the checkpoint, or empty, and UNMARKED when it is older
+    than marks.
     """
     mark, checkpoint = CopyMark.from_text(target.read_note(MARK)), source.checkpoint(consumer)
     if mark is None and not checkpoint and not source.checkpoint(backfill_consumer) and _has_content(target):
-        return "unknown"
+        return UNKNOWN
     if mark is not None and mark.source != source.identity():
-        return "foreign"
+        return FOREIGN
     if not checkpoint:
         return UNFILLED
     if not source.has_changes_behind(checkpoint):
-        return "lost"
+        return LOST
     if _is_far_smaller(source, target, checkpoint):
-        return "smaller"
+        return SMALLER
     if mark is None:
-        return UNMARKED
+        return UNMARKED if _has_content(target) else BEHIND
     return FOLLOWING if source.has_passed(checkpoint, mark.checkpoint) else BEHIND
 
 

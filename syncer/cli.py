@@ -10,7 +10,10 @@ from typing import Any
 import click
 
 from storage_adapters import (
+    BEHIND,
+    FOREIGN,
     REFUSALS,
+    UNKNOWN,
     NoStore,
     consumers_of,
     copy_state,
@@ -18,6 +21,7 @@ from storage_adapters import (
     waiting_changes,
 )
 from syncer import report, syncer
+from syncer.guard import ADVICE, SourceRefused
 from syncer.index_builder import build_all
 from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
@@ -128,12 +132,23 @@ def repair(options: Options, *, direction: str, dry_run: bool, patience: float, 
     with options.open(patience=patience) as (pair, metrics, retry):
         retry.call(lambda: is_equal(pair))
         to_source = direction == "target-to-source"
+        if not dry_run:
+            _require_leader(pair, to_source=to_source)
         replica(pair.source if to_source else pair.target)
         printer = report.Printer(options.as_json)
         mend = None if dry_run else mender(pair, to_source=to_source)
         verdict = verify(pair, metrics, retry.stopping, tell=printer.difference, mend=mend, **how)
         printer.verdict(verdict)
     return Exit.DONE if verdict.mended else Exit.DIFFERENT
+
+
+def _require_leader(pair: Pair, *, to_source: bool) -> None:
+    """Return when the store that is to be taken as right can be that one. Raises SourceRefused."""
+    copy = copy_state(pair.source, pair.target, pair.consumer, pair.backfill_consumer)
+    if copy in (FOREIGN, UNKNOWN) and not to_source:
+        raise SourceRefused(f"{REFUSALS[copy]}; {ADVICE}")
+    if copy == BEHIND and to_source:
+        raise SourceRefused("the target is empty, or older than the copy that it was; `run` or `once` fills it")
 
 
 @cli.command()

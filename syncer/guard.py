@@ -19,10 +19,11 @@ logger = logging.getLogger(__name__)
 
 REFUSED_SECONDS = 2.0
 _MOST_COMPARISONS = 20
+ADVICE = "restore the right store, or fill the target anew: `python -m syncer backfill --accept-empty-source`"
 
 
 class SourceRefused(Exception):
-    """Source and target contradict each other; nothing is copied."""
+    """Source and target contradict each other; nothing is copied. The message has the remedy."""
 
 
 class Guard:

@@ -22,8 +22,6 @@ from syncer.retry import Retry, Stopped
 from syncer.signals import stop_by_signal
 from syncer.syncer import LeaseHeld
 
-ADVICE = "restore the right store, or fill the target anew: `python -m syncer backfill --accept-empty-source`"
-
 
 class Exit(IntEnum):
     """Exit statuses of the process."""
@@ -112,7 +110,7 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
                 Exit.LEASE_HELD, "another syncer holds the lease; `files up` runs one while FILES_LIST_URL is set"
             )
         except SourceRefused as error:
-            status = _complain(Exit.REFUSED, f"{error}; {ADVICE}")
+            status = _complain(Exit.REFUSED, str(error))
         except Stopped:
             status = _complain(Exit.STOPPED, "stopped before the end")
         sys.exit(status)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from storage_adapters import Document, DocumentKey, FileRecord, MetadataStore, SupportsDocuments, Tombstone
+from storage_adapters import (
+    FOLLOWING,
+    SMALLER,
+    Document,
+    DocumentKey,
+    FileRecord,
+    MetadataStore,
+    SupportsDocuments,
+    Tombstone,
+    copy_state,
+)
 from syncer.pair import Key, Pair, State, alike, replica, state_of
 from syncer.parity import Difference
 
@@ -30,15 +40,16 @@ def repair(key: Key, *, leader: MetadataStore, follower: MetadataStore) -> bool:
 def mender(pair: Pair, *, to_source: bool) -> Mend:
     """Return a function that repairs differences in one of the two directions.
 
-    From a target that was never filled the source loses nothing: what is missing there was never there.
+    From a target that was never filled, or is not the copy that it was, the source loses nothing: what is missing there
+    was never there, or went with the copy.
     """
     if not to_source:
         return lambda difference: repair(difference.key, leader=pair.source, follower=pair.target)
-    was_filled = bool(pair.source.checkpoint(pair.consumer))
+    is_whole = copy_state(pair.source, pair.target, pair.consumer, pair.backfill_consumer) in (FOLLOWING, SMALLER)
 
     def mend(difference: Difference) -> bool:
         is_unknown = difference.target_revision == 0
-        return (was_filled or not is_unknown) and repair(difference.key, leader=pair.target, follower=pair.source)
+        return (is_whole or not is_unknown) and repair(difference.key, leader=pair.target, follower=pair.source)
 
     return mend
 

@@ -11,7 +11,7 @@ from files_service.runtime.clock import now_ms
 from storage_adapters import REFUSALS, CheckpointConflict, StorageUnavailable
 from syncer.backfill import Backfill, Walk
 from syncer.feed import Feed
-from syncer.guard import REFUSED_SECONDS, Guard, SourceRefused
+from syncer.guard import ADVICE, REFUSED_SECONDS, Guard, SourceRefused
 from syncer.index_builder import build_in_turn
 from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
@@ -119,7 +119,7 @@ class Syncer:
     def require_work(self) -> None:
         """Raise LeaseHeld when another syncer kept the last step from copying, SourceRefused when the stores do."""
         if self._guard.refusal:
-            raise SourceRefused(REFUSALS[self._guard.refusal])
+            raise SourceRefused(f"{REFUSALS[self._guard.refusal]}; {ADVICE}")
         if self.is_standby:
             raise LeaseHeld
 

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from files_service.runtime.logs import JsonFormatter, redact
-from storage_adapters import record_to_document, sync_name
+from storage_adapters import open_metadata_store, record_to_document, sync_name
 from syncer import options
 from syncer.cli import cli
 from syncer.lease import syncer_lease
@@ -121,6 +121,45 @@ def test_a_target_that_was_never_filled_takes_nothing_from_the_source(pair: Pair
     assert result.exit_code == Exit.DIFFERENT
     assert "2 repaired" in result.stdout
     assert [pair.source.get(file_id).revision for file_id in ("f000000", "f000001", "f000002", "lost")] == [1, 4, 1, 1]
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_a_target_that_was_made_anew_or_is_older_takes_nothing_from_the_source(
+    pair: Pair, urls: tuple[str, str], run: Any, is_older: bool
+) -> None:
+    """The checkpoint in the source tells of a copy that is not there any more."""
+    add(pair.source, *numbered(2))
+    target, older = Path(urls[1].removeprefix("sqlite:///")), Path(urls[1].removeprefix("sqlite:///") + ".backup")
+    sync(pair)
+    with closing(sqlite3.connect(target)) as database, closing(sqlite3.connect(older)) as backup:
+        database.backup(backup)
+    add(pair.source, *numbered(1, start=2))
+    sync(pair)
+    pair.target.close()
+    for path in target.parent.glob(f"{target.name}*"):
+        if path != older:
+            path.unlink()
+    if is_older:
+        older.rename(target)
+    else:
+        open_metadata_store(urls[1]).close()
+    result = run("repair", "--direction", "target-to-source")
+    assert (result.exit_code, len(all_records(pair.source))) == (Exit.REFUSED, 3)
+    assert run("once").exit_code == Exit.DONE
+    with closing(open_metadata_store(urls[1])) as filled:
+        assert len(all_records(filled)) == 3
+
+
+def test_a_target_that_is_no_copy_of_the_source_is_not_repaired(pair: Pair, tmp_path: Path, run: Any) -> None:
+    """As with the URL of another installation, or a source that came back empty: its last copy would be emptied."""
+    add(pair.source, *numbered(3))
+    sync(pair)
+    other = f"sqlite:///{tmp_path}/other.db"
+    open_metadata_store(other).close()
+    result = run("repair", "--source", other)
+    assert result.exit_code == Exit.REFUSED
+    assert len(all_records(pair.target)) == 3
+    assert run("repair", "--source", other, "--dry-run").exit_code == Exit.DIFFERENT
 
 
 def test_a_backfill_copies_again_and_the_status_tells_the_lag(pair: Pair, run: Any) -> None:

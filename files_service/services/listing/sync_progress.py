@@ -123,7 +123,7 @@ def fault_of(primary: CopySource, store: MetadataStore, url: str) -> str:
     return {
         **REFUSALS,
         UNMARKED: "the list store is not known to be a copy of this metadata store",
-        BEHIND: "the list store is older than what was copied to it",
+        BEHIND: "the list store is empty, or older than what was copied to it",
     }.get(copy_state(primary, copy, *consumers_of(sync_name(url))), "")
 
 
