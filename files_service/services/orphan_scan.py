@@ -7,8 +7,11 @@ reported.
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 from files_service.core import Core
-from files_service.domain.chunking import manifest_of, names_in_chunk_key
+from files_service.domain.chunking import is_passing, manifest_of, names_in_chunk_key
 from files_service.domain.editing import MAX_META_DEPTH, depth_of
 from files_service.domain.uploads import owner_segment
 from files_service.domain.versions import is_lost
@@ -22,7 +25,7 @@ from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
 from files_service.services.scrub.reading import Reason
 from files_service.services.scrub.repair import generation_of_whole
 from files_service.services.settled_time import settled_now
-from storage_adapters import BlobInfo, FileRecord, Part, SupportsListing
+from storage_adapters import BlobInfo, FileRecord, Part, StorageError, SupportsListing
 
 
 class OrphanScan:
@@ -42,6 +45,11 @@ class OrphanScan:
             return 0, None
         with storage_errors_as_files_errors():
             found = blobs.scan(prefix=self._prefix, after=after, limit=limit)
+            end = found[-1].key if len(found) == limit else None
+            damaged = blobs.unlisted(prefix=self._prefix, after=after, until=end)
+        for info in damaged:
+            with self._report.noting_errors(info.key):
+                self._treat_damaged(info)
         chunks = [info for info in found if names_in_chunk_key(info.key) is not None]
         if chunks:
             with self._report.noting_errors(chunks[0].key):
@@ -50,7 +58,7 @@ class OrphanScan:
             if names_in_chunk_key(info.key) is None:
                 with self._report.noting_errors(info.key):
                     self._treat(info)
-        return len(found), found[-1].key if len(found) == limit else None
+        return len(found), end
 
     def check_record(self, record: FileRecord) -> None:
         """Report the file when its meta is too deep to be shown, or bytes of a received part are missing or differ.
@@ -90,6 +98,27 @@ class OrphanScan:
                 self._report.unnamed.append(info.key)
             case Claim.NONE:
                 self._remove(info)
+
+    def _treat_damaged(self, info: BlobInfo) -> None:
+        """Treat a blob without a description; the hash of a chunk is that of its bytes, where they have one."""
+        names = names_in_chunk_key(info.key)
+        sha256 = self._hash_of(info.key) if names is not None and not is_passing(info.key) else ""
+        if names is None:
+            self._treat(info)
+        elif sha256 and not sha256.startswith(names[1]):
+            self._report.unnamed.append(info.key)
+        else:
+            self._treat_chunks([replace(info, sha256=sha256)])
+
+    def _hash_of(self, key: str) -> str:
+        """Return the SHA-256 of a blob, or what is none where its bytes cannot be read."""
+        digest = hashlib.sha256()
+        try:
+            for piece in self._core.blobs.get(key):
+                digest.update(piece)
+        except StorageError:
+            return "unreadable"
+        return digest.hexdigest()
 
     def _treat_chunks(self, chunks: list[BlobInfo]) -> None:
         orphans, unknown = orphans_among(self._core, chunks)

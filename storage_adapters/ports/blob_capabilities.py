@@ -122,6 +122,14 @@ class SupportsListing(ABC):
         programs; such an object is shown under its name, which need not be a key.
         """
 
+    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[BlobInfo]:
+        """Return the blobs behind ``after`` up to ``until`` that a list leaves out: they cannot be described.
+
+        Of each is known what the store itself tells. The generation is "", by which ``delete`` removes it only as long
+        as it cannot be described.
+        """
+        return []
+
 
 class SupportsCopy(ABC):
     """Copies of a blob without moving its bytes through the caller."""
@@ -181,10 +189,6 @@ class SupportsReplacement(ABC):
         The new blob has a generation of its own. Raises InvalidKey; raises BlobNotFound, also from ``commit``, when
         the key does not hold this generation, and leaves what is there.
         """
-
-    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[str]:
-        """Return the keys behind ``after`` up to ``until`` that a list leaves out: their blobs cannot be described."""
-        return []
 
 
 class SupportsResealing(ABC):

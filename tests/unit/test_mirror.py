@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -12,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from files_service.api.sync import encode_cursor
 from files_service.config import BadSettings
 from files_service.core import Core
 from files_service.domain.sizes import number_of
+from files_service.domain.uploads import part_key
 from files_service.services import content
 from files_service.services.opening import open_core
+from files_service.services.reconcile import Cursor, Stage
 from storage_adapters import StorageUnavailable, SupportsCopies, UnknownStore
 from storage_adapters.blobs.mirrored import MirroredBlobStore
 from tests.adapters.local_disk import on_two_disks, unreadable
@@ -112,6 +116,25 @@ def test_a_copy_that_a_disk_cannot_describe_keeps_no_other_from_being_made(tmp_p
         assert f"left as it is: {key}" in found.stderr
         assert run(env(tmp_path), "scrub").exit_code == 0
         assert run(env(tmp_path), "mirror").stdout == "mirrored: 3 blobs, 0 copies made\n"
+
+
+@pytest.mark.parametrize("keys", ["", ring_text("a")], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("copies", [1, 2])
+def test_an_orphan_that_cannot_be_described_is_deleted_from_both_disks(tmp_path: Path, copies: int, keys: str) -> None:
+    settings = settings_for(tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second", FILES_ENCRYPTION_KEYS=keys)
+    with closing(open_core(settings)) as core:
+        kept = processed_file(core)["parts"][0]["key"]
+        key = part_key("ann", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "p0")
+        core.blobs.put(key, [b"content"], content_type="a/b", now=1_000)
+        paths = [tmp_path / place / "blobs" / f"{key}.blob" for place in ("data/blobs", "second")]
+        for path in paths[:copies]:
+            (path / "info.json").write_bytes(b"")
+            for each in (*path.iterdir(), path):
+                os.utime(each, (0, 0))
+        cursor = encode_cursor(Cursor(stage=Stage.STORED))
+        assert call(core, "files.sync", deep=True, cursor=cursor)["errors"] == []
+        assert not any(path.exists() for path in paths)
+        assert core.blobs.head(kept).size
 
 
 def test_failure_domains_are_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,13 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
+from files_service.domain.chunking import chunk_key
 from files_service.domain.uploads import is_due, part_key
 from files_service.services import reconcile as reconciliation
+from files_service.services.chunk_orphans import remember_domain
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobNotFound
+from storage_adapters.blobs.local import LocalBlobStore
 from tests.clocks import START, Clock
 from tests.cores import call, memory_core, pending_file, processed_file, put_parts, sqlite_core
 
@@ -81,6 +86,51 @@ def test_an_orphan_is_deleted_when_it_was_one_for_long(core: Core, clock: Clock)
     assert deep(core, owner="ann") == {"orphans": [orphan]}
     assert not is_stored(core, orphan)
     assert deep(core) == {}
+
+
+def damage(core: Core, key: str, how: str, stored_at: int = START) -> str:
+    """Let a blob on disk be one that cannot be described, stored at this time."""
+    assert isinstance(core.blobs, LocalBlobStore)
+    folder = core.blobs.root / f"blobs/{key}.blob"
+    if how == "description":
+        (folder / "info.json").write_bytes(b"")
+    else:
+        (folder / how).unlink()
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, ns=(stored_at * 10**6, stored_at * 10**6))
+    return key
+
+
+@pytest.mark.parametrize("how", ["description", "info.json", "content"])
+def test_an_orphan_that_cannot_be_described_is_told_and_deleted(tmp_path: Path, clock: Clock, how: str) -> None:
+    core = replace(sqlite_core(tmp_path, orphan_seconds=KEPT), clock=clock, timer=clock)
+    listed = put(core, part_key("ann", NOBODY, "p0"))
+    orphan = damage(core, put(core, part_key("bob", NOBODY, "p0")), how)
+    kept = damage(core, processed_file(core)["parts"][0]["key"], how)
+    late = damage(core, put(core, part_key("eve", NOBODY, "p0")), how, stored_at=START + 1)
+    foreign = damage(core, put(core, "a/b"), how)
+    clock.pass_seconds(KEPT)
+    found = {"orphans": sorted([listed, orphan]), "unnamed": [foreign]}
+    for _ in range(2):
+        assert deep(core, dry_run=True) == found | {"lost": [kept.split("/")[1]]}
+    deep(core)
+    assert isinstance(core.blobs, LocalBlobStore)
+    left = {info.key for info in core.blobs.unlisted(prefix="", after="", until=None)}
+    assert left == {kept, late, foreign}
+    core.close()
+
+
+def test_a_chunk_that_cannot_be_described_is_judged_by_its_bytes(tmp_path: Path, clock: Clock) -> None:
+    core = replace(sqlite_core(tmp_path, orphan_seconds=KEPT), clock=clock, timer=clock)
+    remember_domain(core, "ann")
+    digest = hashlib.sha256(b"content").hexdigest()
+    orphan, cut = (put(core, chunk_key("ann", each, "0" * 8)) for each in (digest, digest[::-1]))
+    for key in (orphan, cut):
+        damage(core, key, "description")
+    clock.pass_seconds(KEPT)
+    assert deep(core) == {"orphans": [orphan], "unnamed": [cut]}
+    assert deep(core) == {"unnamed": [cut]}
+    core.close()
 
 
 def test_a_part_that_its_file_does_not_have_is_an_orphan(core: Core, clock: Clock) -> None:

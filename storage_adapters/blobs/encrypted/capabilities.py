@@ -57,7 +57,7 @@ class _Resealing(EncryptedBlobStore, SupportsResealing):
         assert isinstance(self._inner, SupportsReplacement)
         page = self._inner.scan(prefix=prefix, after=after, limit=limit)
         behind = page[-1].key if page else None
-        left = self._inner.unlisted(prefix=prefix, after=after, until=behind)
+        left = [each.key for each in self._inner.unlisted(prefix=prefix, after=after, until=behind)]
         damaged: list[str] = []
         blobs = size = 0
         for stored in page:
@@ -141,6 +141,11 @@ class _Listing(EncryptedBlobStore, SupportsListing):
         """See ``SupportsListing``. A blob that cannot be opened has a size, and no checksums."""
         assert isinstance(self._inner, SupportsListing)
         return [self._look_anyhow(stored) for stored in self._inner.scan(prefix=prefix, after=after, limit=limit)]
+
+    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[BlobInfo]:
+        """See ``SupportsListing``."""
+        assert isinstance(self._inner, SupportsListing)
+        return self._inner.unlisted(prefix=prefix, after=after, until=until)
 
     def _look_anyhow(self, stored: BlobInfo) -> BlobInfo:
         try:

@@ -110,8 +110,8 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
         return _opened(footer, key, sealed, first, offset, end)
 
     def delete(self, key: str, *, generation: str | None = None) -> None:
-        """See ``BlobStore``."""
-        if generation is not None:
+        """See ``BlobStore``. The generation "" is that of the store below."""
+        if generation:
             try:
                 stored = self._inner.head(key)
             except BlobNotFound:

@@ -108,13 +108,34 @@ class BlobFolders:
             # Only a delete frees a blob's place: the lock among deleters ensures that the blob that was checked is the
             # one that is removed.
             with disk.locked(self.root), suppress(FileNotFoundError, BlobNotFound):
-                if generation not in (None, self.head(key).generation if generation else None):
+                if generation is not None and not self._has(key, generation):
                     return
                 folder.rename(rubbish)
             # Sync also when nothing was there: the remover may have died before it synced.
             disk.sync_chain(folder.parent, self.root)
             disk.remove_tree(rubbish)
             self._remove_empty(folder.parent)
+
+    def _has(self, key: str, generation: str) -> bool:
+        """Return True when the blob of a key is of this generation; with "", when it cannot be described."""
+        try:
+            return self.head(key).generation == generation
+        except (BlobNotFound, StorageUnavailable):
+            if generation:
+                raise
+            return True
+
+    def remains(self, key: str, bucket: str) -> BlobInfo | None:
+        """Return what the disk tells of a blob that cannot be described; None when it is deleted meanwhile."""
+        folder = self.folder(key)
+        with disk.os_errors_as_unavailable():
+            found = [path.stat() for path in (folder, folder / CONTENT) if path.exists()]
+        if not found:
+            return None
+        size, changed_at = found[-1].st_size if len(found) > 1 else 0, max(each.st_mtime_ns for each in found)
+        return BlobInfo(
+            bucket=bucket, key=key, size=size, content_type="", created_at=changed_at // 1_000_000, generation=""
+        )
 
     def pieces(self, key: str, offset: int, length: int | None) -> Iterator[bytes]:
         """Yield b"" when the file is open, then the bytes of a range."""

@@ -218,15 +218,16 @@ class LocalBlobStore(
                     break
         return found
 
-    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[str]:
-        """See ``SupportsReplacement``."""
-        found: list[str] = []
+    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[BlobInfo]:
+        """See ``SupportsListing``."""
+        found: list[BlobInfo] = []
         with disk.os_errors_as_unavailable():
             for key in walk(self._blobs, prefix, after):
                 if until is not None and segments(key) > segments(until):
                     break
-                if isinstance(self._described(key), StorageError):
-                    found.append(key)
+                if not isinstance(self._described(key), BlobInfo):
+                    info = self._folders.remains(key, self._bucket)
+                    found += [info] if info is not None else []
         return found
 
     def _described(self, key: str) -> BlobInfo | StorageError | None:

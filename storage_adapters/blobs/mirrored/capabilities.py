@@ -51,6 +51,16 @@ class _Listing(MirroredBlobStore, SupportsListing):
         found = {info.key: info for page in reversed(pages) for info in page}
         return [found[key] for key in sorted(found, key=segments)[:limit]]
 
+    def unlisted(self, *, prefix: str, after: str, until: str | None) -> list[BlobInfo]:
+        """See ``SupportsListing``. The later copy of two counts."""
+        left: dict[str, BlobInfo] = {}
+        for store in (self._first, self._second):
+            assert isinstance(store, SupportsListing)
+            for info in store.unlisted(prefix=prefix, after=after, until=until):
+                other = left.get(info.key, info)
+                left[info.key] = max(info, other, key=lambda each: each.created_at)
+        return list(left.values())
+
 
 class _LocalFiles(MirroredBlobStore, SupportsLocalFiles):
     def local_path(self, key: str) -> Path:
