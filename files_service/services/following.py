@@ -16,6 +16,9 @@ from storage_adapters import BEGINNING, Change, DocumentChange, SupportsChanges
 
 logger = logging.getLogger(__name__)
 
+# Raised for what another version of the service wrote, or for damage.
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
+
 
 class Follower(ABC):
     """Reader of the feed; one process at a time. ``missed`` is logged when changes were trimmed before it read them."""
@@ -36,9 +39,25 @@ class Follower(ABC):
             return 0
         changes = self._feed.changes(after=position, limit=self.batch)
         if changes:
-            self.tell(changes)
+            self._tell_readable(changes)
             self._feed.move_checkpoint(self.consumer, expected=position, sequence=changes[-1].sequence)
         return len(changes)
+
+    def _tell_readable(self, changes: Sequence[Change | DocumentChange]) -> None:
+        """Tell of a batch; pass over what cannot be read, which would stop the feed, and its trimming, for ever."""
+        try:
+            self.tell(changes)
+        except UNREADABLE as error:
+            if len(changes) > 1:
+                for change in changes:
+                    self._tell_readable([change])
+                return
+            extra = {
+                "consumer": self.consumer,
+                "change": _name_of(changes[0]),
+                "error": f"{type(error).__name__}: {error}",
+            }
+            logger.error("a change is passed over: it cannot be read", extra=extra)
 
     @abstractmethod
     def tell(self, changes: Sequence[Change | DocumentChange]) -> None:
@@ -56,3 +75,7 @@ class Follower(ABC):
             logger.warning(self.missed)
         self.begin()
         self._feed.move_checkpoint(self.consumer, expected=position, sequence=end)
+
+
+def _name_of(change: Change | DocumentChange) -> str:
+    return change.file_id if isinstance(change, Change) else "/".join(change.document.key)

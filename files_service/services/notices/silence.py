@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from files_service.core import Core
 from files_service.domain.notices import SILENT_MS, interruption_of, is_watched
 from files_service.services.accounts import documents
 from files_service.services.cards.session import find_session
+from files_service.services.following import UNREADABLE
 from files_service.services.notices.outbox import Wanted, add_notices
 from storage_adapters import Document, DocumentQuery, RevisionConflict
+
+logger = logging.getLogger(__name__)
 
 WATCHES = "notice_watches"
 _BATCH = 100
@@ -29,7 +33,13 @@ def tell_silent(core: Core, wanted: Wanted) -> None:
     now = core.clock()
     query = DocumentQuery(collection=WATCHES, end=f"{now + 1:015d}", limit=_BATCH)
     for entry in documents.documents_of(core).find_documents(query, now=now).documents:
-        _look(core, wanted, entry)
+        try:
+            _look(core, wanted, entry)
+        except UNREADABLE as error:
+            # It would stand before all others for ever.
+            extra = {"session": entry.document_id, "error": f"{type(error).__name__}: {error}"}
+            logger.error("a session is not watched: it cannot be read", extra=extra)
+            documents.delete(core, entry)
 
 
 def _look(core: Core, wanted: Wanted, entry: Document) -> None:

@@ -12,14 +12,16 @@ from files_service.core import Core
 from files_service.domain import inbox as rules
 from files_service.domain.inbox import KEPT, News, NewsKind
 from files_service.domain.shares import ShareEvent
+from files_service.domain.uploads import owner_segment
 from files_service.errors import BadRequest, Forbidden
+from files_service.services.cards.session import SESSIONS
 from files_service.services.erasure import _remove_documents
 from files_service.services.files import require
 from files_service.services.inbox.feed import CONSUMER
-from files_service.services.inbox.inbox import change_inbox
+from files_service.services.inbox.inbox import INBOXES, change_inbox
 from files_service.services.shares.activity import record_event
 from files_service.services.shares.share import find_share
-from storage_adapters import SupportsChanges
+from storage_adapters import Document, SupportsChanges, SupportsDocuments
 from tests.clocks import Clock
 from tests.cores import call, pending_file, processed_file, refusal, sqlite_core
 from tests.unit.inbox.scenes import notices, settle, unread
@@ -210,3 +212,20 @@ def test_an_inbox_is_kept_on_disk(tmp_path: Path) -> None:
     again = sqlite_core(tmp_path)
     assert [each["kind"] for each in notices(again)] == ["uploaded"]
     again.close()
+
+
+def test_what_nobody_can_read_stops_no_inbox(core: Core) -> None:
+    """A session of another version of the service, and an inbox of one."""
+    worker = settle(core)
+    documents = require(core.metadata, SupportsDocuments)
+    for collection, document_id in ((SESSIONS, "a"), (INBOXES, owner_segment("bob"))):
+        foreign = Document(
+            collection=collection, document_id=document_id, body={"state": "new"}, updated_at=core.clock()
+        )
+        documents.put_document(foreign, expected_revision=0)
+    processed_file(core, owner="bob")
+    processed_file(core)
+    settle(core, worker)
+    assert [each["kind"] for each in notices(core)] == ["uploaded"]
+    feed = require(core.metadata, SupportsChanges)
+    assert feed.checkpoint(CONSUMER) == feed.last_sequence()

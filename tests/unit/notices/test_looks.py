@@ -10,10 +10,15 @@ import pytest
 
 from files_service.core import Core
 from files_service.domain.disk_space import Space
+from files_service.services.cards.session import SESSIONS
+from files_service.services.files import require
+from files_service.services.notices.feed import CONSUMER
+from files_service.services.notices.silence import watch
+from storage_adapters import Document, SupportsChanges, SupportsDocuments
 from tests.clocks import Clock
 from tests.cores import processed_file
 from tests.fakes.telegram import BotApi
-from tests.unit.cards.scenes import OWNER
+from tests.unit.cards.scenes import OWNER, begun
 from tests.unit.notices.scenes import PLENTY, core_at, inserted, notifier_of, run_for
 
 GB = 10**9
@@ -52,6 +57,27 @@ def test_a_clock_that_was_ahead_ends_neither_digests_nor_levels_of_disks(core: C
     texts = api.texts[told:]
     assert sum("Enough space again" in text for text in texts) == 1
     assert sum("files, 0 B in all" in text for text in texts) == 2
+
+
+def test_a_session_that_nobody_can_read_stops_no_notice(
+    core: Core, clock: Clock, api: BotApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another version of the service has written it."""
+    documents = require(core.metadata, SupportsDocuments)
+    worker = notifier_of(core)
+    run_for(worker, clock, 10)
+    foreign = Document(collection=SESSIONS, document_id="a", body={"state": "new", "owner": OWNER}, updated_at=clock())
+    documents.put_document(foreign, expected_revision=0)
+    watch(core, "a", clock())
+    begun(core, 1, 10)
+    run_for(worker, clock, 900)
+    assert ["Copying stopped 10 minutes ago" in text for text in api.texts] == [True]
+    feed = require(core.metadata, SupportsChanges)
+    assert feed.checkpoint(CONSUMER) == feed.last_sequence()
+    assert {record.message for record in caplog.records} >= {
+        "a change is passed over: it cannot be read",
+        "a session is not watched: it cannot be read",
+    }
 
 
 def test_a_look_that_fails_keeps_no_notice_from_a_channel(core: Core, clock: Clock, api: BotApi) -> None:
