@@ -18,6 +18,8 @@ SILENT_MS = 600_000
 FIRST_RETRY_MS = 10_000
 LONGEST_RETRY_MS = 3_600_000
 GIVE_UP_MS = 24 * 3_600_000
+# Longer than a repetition or quiet hours put a notice off.
+LONGEST_WAIT_MS = 26 * 3_600_000
 # After so many failures in company a notice is sent alone, so that one that is refused holds up no other.
 TRIES_TOGETHER = 3
 MAX_MESSAGE = 4_096

@@ -35,6 +35,7 @@ from files_service.services.notices.flights import Flight, Flights
 from files_service.services.notices.outbox import (
     BATCH,
     due_at,
+    is_due,
     note_dropped,
     note_failure,
     note_sent,
@@ -88,7 +89,7 @@ class Delivery:
             if self._flights.entries_of(sender.name):
                 continue
             entries, now = self._loud(entries, sender.quiet), self._core.clock()
-            first = next((entry for entry in entries if due_at(entry) <= now), None)
+            first = next((entry for entry in entries if is_due(entry, now)), None)
             if first is not None and self._may_go_on():
                 batch = self._together(first, entries, is_flood=_is_flood(found, now))
                 self._send(sender, sender.name, batch)
@@ -107,7 +108,8 @@ class Delivery:
             batches.setdefault(entry.body["channel"], []).append(entry)
         is_flood = _is_flood(found, self._core.clock())
         for key, batch in batches.items():
-            if due_at(batch[0]) <= self._core.clock() and self._may_go_on() and self._flights.has_room():
+            is_any_due = any(is_due(entry, self._core.clock()) for entry in batch)
+            if is_any_due and self._may_go_on() and self._flights.has_room():
                 self._send_to_owner(key, batch, is_flood=is_flood)
         self._flights.land(wait=True)
         for key, batch in batches.items() if len(found) == BATCH else ():
@@ -163,7 +165,7 @@ class Delivery:
         kept = []
         for entry in entries:
             try:
-                is_dropped = due_at(entry) <= self._core.clock() and is_outdated(self._core, notice_of(entry))
+                is_dropped = is_due(entry, self._core.clock()) and is_outdated(self._core, notice_of(entry))
             except _UNREADABLE as error:
                 self._give_up(entry, label, error)
                 continue
@@ -233,7 +235,7 @@ class Delivery:
     def _together(self, first: Document, entries: Sequence[Document], *, is_flood: bool) -> _Batch:
         """Return what goes in one message with a notice, critical ones first, and never in a digest."""
         if is_flood:
-            due = [entry for entry in entries if due_at(entry) <= self._core.clock()]
+            due = [entry for entry in entries if is_due(entry, self._core.clock())]
             entries = [entry for entry in due if entry.body["kind"] in CRITICAL]
             if not entries:
                 return _Batch(due, is_digest=True)
@@ -254,4 +256,4 @@ class _Batch:
 
 def _is_flood(found: Sequence[Document], now: int) -> bool:
     """Return True when more are due than is looked at at once."""
-    return len(found) == BATCH and due_at(found[-1]) <= now
+    return len(found) == BATCH and is_due(found[-1], now)

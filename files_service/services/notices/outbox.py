@@ -14,7 +14,16 @@ from dataclasses import replace
 from typing import Any
 
 from files_service.core import Core
-from files_service.domain.notices import COLLECT_MS, CRITICAL, GIVE_UP_MS, Kind, Notice, is_wanted, retry_after
+from files_service.domain.notices import (
+    COLLECT_MS,
+    CRITICAL,
+    GIVE_UP_MS,
+    LONGEST_WAIT_MS,
+    Kind,
+    Notice,
+    is_wanted,
+    retry_after,
+)
 from files_service.services.accounts import documents
 from files_service.services.notices.personal import MARK, keys_of
 from storage_adapters import Document, DocumentQuery, RevisionConflict
@@ -55,6 +64,11 @@ def pending(core: Core, channel: str) -> tuple[Document, ...]:
 def due_at(entry: Document) -> int:
     """Return the time from which on a notice may be sent."""
     return int(entry.order.rpartition("/")[2])
+
+
+def is_due(entry: Document, now: int) -> bool:
+    """Return True when a notice may be sent; also for one that a clock ahead put off to a time far away."""
+    return not now < due_at(entry) <= now + LONGEST_WAIT_MS
 
 
 def notice_of(entry: Document) -> Notice:
@@ -123,9 +137,11 @@ def _new_document(notice: Notice, channel: str, now: int) -> Document:
         "state": "pending",
     }
     document_id = hashlib.sha256(f"{channel}\0{notice.key}".encode()).hexdigest()
-    order = _order(body, notice.at + (0 if notice.kind in CRITICAL else COLLECT_MS))
+    # What another machine tells may be of a clock that is ahead.
+    at = min(notice.at, now)
+    order = _order(body, at + (0 if notice.kind in CRITICAL else COLLECT_MS))
     entry = documents.new_document(NOTICES, document_id, body, order=order, expires_at=now + KEPT_MS)
-    return entry if channel != LOG else _over(entry, "log", notice.at)
+    return entry if channel != LOG else _over(entry, "log", at)
 
 
 def _over(entry: Document, state: str, now: int) -> Document:

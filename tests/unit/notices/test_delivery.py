@@ -247,3 +247,21 @@ def test_a_clock_that_is_set_back_does_not_stop_the_messages_to_a_chat(core: Cor
         timer.pass_seconds(1)
         delivery.step()
         assert len(api.texts) == 2
+
+
+def test_a_notice_of_a_clock_that_was_ahead_is_sent(core: Core, clock: Clock, api: BotApi) -> None:
+    """Of another machine, or of this one before its clock was set right."""
+    year = 365 * 86_400
+    ahead = Notice(kind=Kind.TEST, key="of another", at=clock() + year * 1_000, facts={"channel": "of another"})
+    add_for(core, PHONE.name, ahead)
+    clock.pass_seconds(year)
+    tell(core, "the disk", Kind.DISK_CRITICAL)
+    tell(core, "clip")
+    clock.pass_seconds(-year)
+    with closing(Sender(PHONE)) as sender:
+        delivery = Delivery(core, [sender])
+        for _ in range(3):
+            delivery.step()
+            clock.pass_seconds(1)
+    told = "\n".join(api.texts)
+    assert [each in told for each in ("of another", "the disk", "clip")] == [True] * 3
