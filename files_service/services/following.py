@@ -11,13 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from files_service.core import Core
+from files_service.services.accounts import documents
 from files_service.services.files import require
 from storage_adapters import BEGINNING, Change, DocumentChange, SupportsChanges
 
 logger = logging.getLogger(__name__)
-
-# Raised for what another version of the service wrote, or for damage.
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
 
 
 class Follower(ABC):
@@ -47,7 +45,7 @@ class Follower(ABC):
         """Tell of a batch; pass over what cannot be read, which would stop the feed, and its trimming, for ever."""
         try:
             self.tell(changes)
-        except UNREADABLE as error:
+        except documents.UNREADABLE as error:
             if len(changes) > 1:
                 for change in changes:
                     self._tell_readable([change])

@@ -56,7 +56,7 @@ class CardVerifier:
         if not isinstance(self._core.metadata, SupportsDocuments):
             return LOOK_SECONDS
         # Those that cannot be read now take no place of others.
-        due = due_verifications(self._core, SESSIONS_AT_ONCE, is_due=self._is_due)
+        due = due_verifications(self._core, SESSIONS_AT_ONCE, is_due=self._is_due, on_unreadable=self._note_unreadable)
         if not due or not self._lease.held():
             self._readings.clear()
             return LOOK_SECONDS
@@ -70,8 +70,7 @@ class CardVerifier:
                 self._delays.forget(work.session_id)
             except Exception as error:
                 # The others go on; the loop reports the failure.
-                tries = self._delays.tries(work.session_id) + 1
-                self._delays.begin(work.session_id, tries, now=self._core.timer())
+                self._delay(work.session_id)
                 logger.warning("verification fails", exc_info=True, extra={"session": work.session_id})
                 failure = error
         if failure is not None:
@@ -81,6 +80,15 @@ class CardVerifier:
 
     def _is_due(self, session_id: str) -> bool:
         return self._delays.is_over(session_id, now=self._core.timer())
+
+    def _delay(self, session_id: str) -> None:
+        self._delays.begin(session_id, self._delays.tries(session_id) + 1, now=self._core.timer())
+
+    def _note_unreadable(self, session_id: str, error: Exception) -> None:
+        """Leave a verification to the version of the service that knows it."""
+        self._delay(session_id)
+        extra = {"session": session_id, "error": f"{type(error).__name__}: {error}"}
+        logger.error("a verification cannot be read", extra=extra)
 
     def give_up(self) -> None:
         """Store the places that were reached and release the lease, so that another worker can go on."""

@@ -37,7 +37,9 @@ class JobRunner:
         """Do a batch of each job that runs; return the seconds to wait."""
         if not isinstance(self._core.metadata, SupportsDocuments):
             return LOOK_SECONDS
-        jobs = running_jobs(self._core, JOBS_AT_ONCE, after=self._after, is_due=self._is_due)
+        jobs = running_jobs(
+            self._core, JOBS_AT_ONCE, after=self._after, is_due=self._is_due, on_unreadable=self._note_unreadable
+        )
         if not jobs or not self._lease.held():
             return LOOK_SECONDS
         failure: Exception | None = None
@@ -50,7 +52,7 @@ class JobRunner:
                 self._delays.forget(job.job_id)
             except Exception as error:
                 # The others go on; the loop reports the failure and waits.
-                self._delays.begin(job.job_id, self._delays.tries(job.job_id) + 1, now=self._core.timer())
+                self._delay(job.job_id)
                 logger.warning("job fails", exc_info=True, extra={"job": job.job_id, "kind": job.kind.value})
                 failure = error
         if failure is not None:
@@ -59,6 +61,14 @@ class JobRunner:
 
     def _is_due(self, job_id: str) -> bool:
         return self._delays.is_over(job_id, now=self._core.timer())
+
+    def _delay(self, job_id: str) -> None:
+        self._delays.begin(job_id, self._delays.tries(job_id) + 1, now=self._core.timer())
+
+    def _note_unreadable(self, job_id: str, error: Exception) -> None:
+        """Leave a job to the version of the service that knows it."""
+        self._delay(job_id)
+        logger.error("a job cannot be read", extra={"job": job_id, "error": f"{type(error).__name__}: {error}"})
 
     def give_up(self) -> None:
         """Release the lease, so that another worker can go on."""

@@ -5,14 +5,18 @@ An event is published before its notice is forgotten, so it may come twice, with
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.lease import Lease
+from files_service.services.accounts import documents
 from files_service.services.shares.activity import due_notices, freeze_notice, settle_notice
 from files_service.services.shares.share import find_share
 from storage_adapters import JSON, Document, SupportsDocuments
+
+logger = logging.getLogger(__name__)
 
 EVENT = "share_used"
 LEASE_SECONDS = 60
@@ -39,14 +43,23 @@ class Notifier:
         for each in due:
             if self._stopped() or not self._lease.held():
                 return STEP_SECONDS
-            notice = freeze_notice(self._core, each.document_id)
-            if notice is None:
-                continue
-            payload = self._payload_of(notice)
-            if payload is not None:
-                self._publisher.publish(EVENT, payload, event_id=payload["event_id"])
-            settle_notice(self._core, notice)
+            try:
+                self._tell(each)
+            except documents.UNREADABLE as error:
+                # It would stand before all others for ever.
+                extra = {"share": each.document_id, "error": f"{type(error).__name__}: {error}"}
+                logger.error("a notice of a share cannot be read", extra=extra)
+                documents.delete(self._core, each)
         return 0.0 if len(due) == BATCH else STEP_SECONDS
+
+    def _tell(self, due: Document) -> None:
+        notice = freeze_notice(self._core, due.document_id)
+        if notice is None:
+            return
+        payload = self._payload_of(notice)
+        if payload is not None:
+            self._publisher.publish(EVENT, payload, event_id=payload["event_id"])
+        settle_notice(self._core, notice)
 
     def give_up(self) -> None:
         """Release the lease, so that another worker's notifier can continue at once."""

@@ -8,11 +8,12 @@ import pytest
 
 from files_service.domain.shares import NOTICE_MS, ShareEvent
 from files_service.errors import ServiceUnavailable
-from files_service.services.shares.activity import KEPT, due_notices, record_event, settle_notice
+from files_service.services.files import require
+from files_service.services.shares.activity import KEPT, NOTICES, due_notices, record_event, settle_notice
 from files_service.services.shares.share import find_share
 from files_service.worker import notifier as notifier_module
 from files_service.worker.notifier import Notifier
-from storage_adapters import StorageUnavailable
+from storage_adapters import Document, StorageUnavailable, SupportsDocuments
 from tests.cores import at
 from tests.gateway.serving import Served
 from tests.people.links import PASSWORD, Visitor, share, stored, stored_at
@@ -98,6 +99,19 @@ def test_notices_come_in_batches_and_only_for_those_who_ask(served: Served, ann:
     assert (event.payload["owner"], event.event_id) == ("ann", f"{told['share_id']}:{left.revision}")
     assert "key" not in event.payload
     assert due_notices(later, 10) == ()
+
+
+def test_a_notice_that_nobody_can_read_stops_no_other(
+    served: Served, ann: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    file_id = stored(ann)
+    told, core, publisher = share(ann, file_id, notify=True), served.core, Collector()
+    assert Visitor(served, told["url"]).bytes_of(file_id).status == 200
+    foreign = Document(collection=NOTICES, document_id="a", body={"new": 1}, updated_at=0)
+    require(core.metadata, SupportsDocuments).put_document(foreign, expected_revision=0)
+    Notifier(at(core, core.clock() + NOTICE_MS), publisher, holder="one").step()
+    assert [each.payload["share_id"] for each in publisher.events] == [told["share_id"]]
+    assert "a notice of a share cannot be read" in caplog.messages
 
 
 def test_a_notice_that_is_sent_again_counts_nothing_twice(

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from files_service.core import Core
 from files_service.errors import Conflict, NotSupported
 from storage_adapters import Document, DocumentNotFound, DocumentQuery, RevisionConflict, SupportsDocuments
+
+T = TypeVar("T")
 
 MAX_RACES = 50
 ACCOUNTS, TENANTS, ROSTERS = "accounts", "tenants", "rosters"
 SESSIONS, KEYS, INVITES, FAILURES = "sessions", "api_keys", "invites", "sign_in_failures"
 # Collections of what owners have beside files, in the order of ``owner_segment``. Their packages stand above this one.
 OF_OWNERS = ("shares", "folders", "trashed_folders", "notice_channels", "inboxes", "cards")
+
+# Raised by the reading of a document that another version of the service wrote, or that is damaged.
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
 
 # Decides from the document that is there, None without one; returns the document to store, or None to store nothing.
 Decide = Callable[[Document | None], Document | None]
@@ -85,6 +90,17 @@ def delete(core: Core, document: Document) -> bool:
 def walk(core: Core, collection: str, prefix: str) -> Iterator[Document]:
     """Return all documents whose order key begins with a prefix."""
     return documents_of(core).walk_documents(DocumentQuery(collection=collection, prefix=prefix), now=core.clock())
+
+
+def readable(
+    found: Iterable[Document], parse: Callable[[Document], T], on_unreadable: Callable[[str, Exception], None]
+) -> Iterator[T]:
+    """Yield what documents say, and tell of those that cannot be read: they keep no others back."""
+    for document in found:
+        try:
+            yield parse(document)
+        except UNREADABLE as error:
+            on_unreadable(document.document_id, error)
 
 
 def new_document(collection: str, document_id: str, body: dict[str, Any], **keys: Any) -> Document:

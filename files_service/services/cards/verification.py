@@ -98,11 +98,15 @@ def find_verification(core: Core, session_id: str) -> Verification | None:
 
 
 def due_verifications(
-    core: Core, limit: int, *, is_due: Callable[[str], bool] = lambda session_id: True
+    core: Core,
+    limit: int,
+    *,
+    is_due: Callable[[str], bool] = lambda session_id: True,
+    on_unreadable: Callable[[str, Exception], None] = lambda session_id, error: None,
 ) -> list[Verification]:
     """Return work to be done, the oldest first, of the sessions that are due."""
     found = (each for each in documents.walk(core, VERIFICATIONS, "") if is_due(each.document_id))
-    return [verification_of(each) for each in islice(found, limit)]
+    return list(islice(documents.readable(found, verification_of, on_unreadable), limit))
 
 
 class Rereading:

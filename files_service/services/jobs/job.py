@@ -198,15 +198,17 @@ def running_jobs(
     *,
     after: DocumentPosition | None = None,
     is_due: Callable[[str], bool] = lambda job_id: True,
+    on_unreadable: Callable[[str, Exception], None] = lambda job_id, error: None,
 ) -> list[Job]:
     """Return jobs that are due and not at their end: those behind a place, then those before it."""
     query = DocumentQuery(collection=JOBS, prefix=f"{JobState.RUNNING}/")
-    found: dict[str, Document] = {}
+    found: dict[str, Job] = {}
     for start in (after, None) if after is not None else (None,):
         walk = documents.documents_of(core).walk_documents(replace(query, after=start), now=core.clock())
         due = (each for each in walk if each.document_id not in found and is_due(each.document_id))
-        found |= {each.document_id: each for each in islice(due, limit - len(found))}
-    return [job_of(each) for each in found.values()]
+        jobs = islice(documents.readable(due, job_of, on_unreadable), limit - len(found))
+        found |= {job.job_id: job for job in jobs}
+    return list(found.values())
 
 
 def place_of(job: Job) -> DocumentPosition:

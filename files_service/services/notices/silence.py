@@ -9,7 +9,6 @@ from files_service.core import Core
 from files_service.domain.notices import SILENT_MS, interruption_of, is_watched
 from files_service.services.accounts import documents
 from files_service.services.cards.session import find_session
-from files_service.services.following import UNREADABLE
 from files_service.services.notices.outbox import Wanted, add_notices
 from storage_adapters import Document, DocumentQuery, RevisionConflict
 
@@ -35,7 +34,7 @@ def tell_silent(core: Core, wanted: Wanted) -> None:
     for entry in documents.documents_of(core).find_documents(query, now=now).documents:
         try:
             _look(core, wanted, entry)
-        except UNREADABLE as error:
+        except documents.UNREADABLE as error:
             # It would stand before all others for ever.
             extra = {"session": entry.document_id, "error": f"{type(error).__name__}: {error}"}
             logger.error("a session is not watched: it cannot be read", extra=extra)

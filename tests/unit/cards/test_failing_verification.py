@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from files_service.core import Core
-from files_service.services.cards.verification import Verification, is_void
+from files_service.services.cards.verification import VERIFICATIONS, Verification, is_void
+from files_service.services.files import require
 from files_service.worker import card_verifier
 from files_service.worker.card_verifier import CardVerifier
-from storage_adapters import StorageUnavailable
+from storage_adapters import Document, StorageUnavailable, SupportsDocuments
 from tests.clocks import Clock
 from tests.cores import call
 from tests.unit.cards.scenes import verifying
@@ -68,3 +69,13 @@ def test_many_sessions_that_cannot_be_read_do_not_hide_another_one(core: Core, m
         with suppress(StorageUnavailable):
             verifier.step()
     assert call(core, "cards.session", session_id=other)["state"] == "not_safe"
+
+
+def test_a_verification_that_nobody_can_read_stops_no_other(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+    """Another version of the service has written it, which goes on with it."""
+    foreign = Document(collection=VERIFICATIONS, document_id="a", body={"new": 1}, updated_at=0)
+    require(core.metadata, SupportsDocuments).put_document(foreign, expected_revision=0)
+    session_id = verifying(core, 1, 2)
+    CardVerifier(core, holder="one").step()
+    assert call(core, "cards.session", session_id=session_id)["state"] == "not_safe"
+    assert "a verification cannot be read" in caplog.messages

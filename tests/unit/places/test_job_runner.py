@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from files_service.core import Core
+from files_service.services.files import require
 from files_service.services.jobs import steps
-from files_service.services.jobs.job import Job
+from files_service.services.jobs.job import JOBS, Job
 from files_service.worker import jobs
 from files_service.worker.jobs import JobRunner
-from storage_adapters import StorageUnavailable
+from storage_adapters import Document, StorageUnavailable, SupportsDocuments
 from tests.clocks import Clock
 from tests.cores import call, memory_core
 from tests.unit.places.scenes import file_at
@@ -87,3 +88,15 @@ def test_jobs_that_fail_neither_hide_nor_delay_the_others(
     while runner.step() == 0:
         pass
     assert {call(core, "jobs.info", job_id=each)["state"] for each in begun_jobs} == {"done"}
+
+
+def test_a_job_that_nobody_can_read_stops_no_other(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+    """Another version of the service has written it, which goes on with it."""
+    foreign = Document(collection=JOBS, document_id="a", order="running/", body={"kind": "new"}, updated_at=0)
+    require(core.metadata, SupportsDocuments).put_document(foreign, expected_revision=0)
+    job_id = begun(core, "ann")
+    runner = JobRunner(core, holder="one")
+    while runner.step() == 0:
+        pass
+    assert call(core, "jobs.info", job_id=job_id)["state"] == "done"
+    assert [record.message for record in caplog.records] == ["a job cannot be read"]
