@@ -80,6 +80,29 @@ def test_an_upload_goes_on_on_another_connection_with_what_is_missing(served: Se
     assert status_of(served, done["file_id"]) == "uploaded"
 
 
+def test_a_beginning_whose_answer_was_lost_is_repeated_by_its_request_id(served: Served) -> None:
+    named = {**START, "request_id": "begun once"}
+
+    async def scene(client: Talk) -> list[Any]:
+        return [await client.ask(**named), await client.bring(CONTENT, *OFFSETS, piece=PIECE)]
+
+    begun = talk(served.port, scene)[0]
+
+    async def again(client: Talk) -> list[Any]:
+        return [await client.ask(**named), await client.ask(op="finish")]
+
+    # Also when the file is complete.
+    for _ in range(2):
+        manifest, done = talk(served.port, again)
+        assert manifest["upload_id"] == done["upload_id"] == begun["upload_id"]
+        assert (manifest["upload_size"], done["op"]) == (len(CONTENT), "done")
+
+    async def other(client: Talk) -> Any:
+        return await client.ask(**{**named, "size": 5})
+
+    assert talk(served.port, other)["details"]["field"] == "request_id"
+
+
 def test_an_upload_whose_size_is_not_known_ends_where_its_last_slice_ends(served: Served) -> None:
     async def scene(client: Talk) -> Any:
         await client.ask(op="start", name="live.bin")

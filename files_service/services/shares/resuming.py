@@ -14,6 +14,7 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.chunking import has_expired, names_in_upload_id
+from files_service.domain.shares import VISIT_MS
 from files_service.errors import (
     Conflict,
     FilesError,
@@ -25,6 +26,7 @@ from files_service.errors import (
     storage_errors_as_files_errors,
 )
 from files_service.services.accounts import documents
+from files_service.services.accounts.documents import hash_of
 from files_service.services.shares.placing import wanted_path
 from files_service.services.shares.receiving import (
     RECEIVED,
@@ -42,9 +44,11 @@ from files_service.services.shares.share import Share
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.session import Beginning, declare_size
 from files_service.services.uploads.terminate import abandon
-from storage_adapters import Upload
+from storage_adapters import Document, Upload
 
 _SHARE = "share"
+# Ids of requests that began uploads of a visit, as long as a visit lasts.
+REQUESTS = "share_requests"
 # Unfinished uploads of one address at a link. Those of all links of an owner leave half of the owner's places free.
 _OPEN_OF_ADDRESS = 20
 
@@ -79,6 +83,46 @@ def beginning(
         "length": length,
     }
     return replace(made, size=None, path=wanted_path(share, sender.name, name), details={_SHARE: said})
+
+
+def begun_earlier(
+    core: Core, share: Share, sender: Sender, request_id: str, *, name: str, length: int | None
+) -> Brought | None:
+    """Return the upload that an earlier request of this visit and id began, None without one that is still there.
+
+    Raises Conflict when that request was about another file.
+    """
+    document = documents.find(core, REQUESTS, _request_name(share, sender, request_id))
+    if document is None:
+        return None
+    try:
+        brought = find_brought(core, share, sender.secret, document.body["upload_id"])
+    except (NotFound, Gone):
+        return None
+    if (brought.name, brought.length) != (name, length):
+        raise Conflict("this request_id was used for another file", {"field": "request_id"})
+    return brought
+
+
+def note_request(core: Core, share: Share, sender: Sender, request_id: str, upload: Upload) -> Brought:
+    """Keep the id of the request that has just begun an upload; return the upload.
+
+    Of two such requests at once one counts: both get its upload.
+    """
+    document_id, now = _request_name(share, sender, request_id), core.clock()
+    said = _said(upload)
+
+    def decide(before: Document | None) -> Document | None:
+        if begun_earlier(core, share, sender, request_id, name=said["name"], length=said["length"]) is not None:
+            return None
+        draft = before or documents.new_document(REQUESTS, document_id, {})
+        return replace(draft, body={"upload_id": upload.upload_id}, expires_at=now + VISIT_MS)
+
+    kept = documents.change(core, REQUESTS, document_id, decide)
+    if kept is None or kept.body["upload_id"] == upload.upload_id:
+        return brought_of(upload)
+    abandon(core, upload, share.owner)
+    return find_brought(core, share, sender.secret, kept.body["upload_id"])
 
 
 def find_brought(core: Core, share: Share, secret: str, upload_id: str) -> Brought:
@@ -164,6 +208,10 @@ def give_up(core: Core, share: Share, brought: Brought) -> None:
     if brought.upload.sealed_at is not None:
         raise Forbidden("the file has arrived: its owner has it")
     abandon(core, brought.upload, share.owner)
+
+
+def _request_name(share: Share, sender: Sender, request_id: str) -> str:
+    return hash_of(f"{visit_of(share, sender.secret)} {request_id}")
 
 
 def _require_few(core: Core, share: Share, sender: Sender) -> None:

@@ -33,6 +33,7 @@ _START = {
     "sha256",
     "version_of",
     "label",
+    "request_id",
 }
 _FINISH = {"op", "sha256", "size"}
 _SHOW = {"op", "start"}
@@ -66,6 +67,7 @@ class Start:
             on_conflict=said.get("on_conflict"),
             version_of=said.get("version_of"),
             label=said.get("label"),
+            request_id=said.get("request_id"),
         )
 
 

@@ -7,7 +7,7 @@ cookie of the visit is needed with each request, and comes with the reply to the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,8 +32,8 @@ from files_service.services.shares import resuming
 from files_service.services.shares.gate import Opened, stays_open
 from files_service.services.shares.receiving import Sender, quota_hidden
 from files_service.services.shares.resuming import Brought
-from storage_adapters import Upload
 
+MAX_REQUEST_ID = 100
 _EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,termination,expiration"
 
 
@@ -69,23 +69,21 @@ async def create(request: web.Request) -> web.StreamResponse:
         body = _body_of(request)
         if body is not None and length is not None and (body.size or 0) > length:
             raise HTTPError(TooLarge("more bytes than the upload has", {"field": "body", "limit": length}))
-        name, content_type = tus_headers.name_of(said), tus_headers.type_of(said)
-
-        def start() -> Upload:
-            beginning = resuming.beginning(
-                core, share, visit.sender, name=name, length=length, content_type=content_type
-            )
-            return begin(core, beginning)
-
-        upload = await gateway.calls.run(gateway.counted("files.upload", start))
-        brought = resuming.brought_of(upload)
+        start = partial(_begin, visit, said, length)
+        brought = await gateway.calls.run(gateway.counted("files.upload", start))
         try:
-            brought = await _receive(visit, brought, 0, body)
-        except BaseException:
-            # The visitor does not know the address of the upload and cannot continue it.
-            await asyncio.shield(gateway.calls.run(resuming.give_up, core, share, brought))
-            raise
-        place = f"{core.settings.public_path}/s/{share.key}/tus/{upload.upload_id}"
+            # What an earlier request of this id has begun takes no bytes again: its offset tells which are missing.
+            is_new = not brought.upload.received
+            brought = await _receive(visit, brought, 0 if is_new else None, body if is_new else None)
+        except BaseException as error:
+            if "request_id" not in said:
+                # The visitor does not know the address of the upload and cannot continue it.
+                await asyncio.shield(gateway.calls.run(resuming.give_up, core, share, brought))
+            elif tus_headers.is_elsewhere(error):
+                brought = await _find(visit, brought.upload.upload_id)
+            if "request_id" not in said or not tus_headers.is_elsewhere(error):
+                raise
+        place = f"{core.settings.public_path}/s/{share.key}/tus/{brought.upload.upload_id}"
         response = _reply(201, {"Location": place, **_state(brought)})
         set_proof(request, response, SENDER, visit.sender.secret)
         return response
@@ -140,8 +138,25 @@ async def _let_in(request: web.Request, sender: str = "") -> AsyncIterator[_Visi
             yield visit
 
 
-async def _find(visit: _Visit) -> Brought:
-    upload_id, secret = visit.request.match_info["upload_id"], visit.sender.secret
+def _begin(visit: _Visit, said: Mapping[str, str], length: int | None) -> Brought:
+    """Begin an upload, or find the one that an earlier request of the same visit and id began."""
+    core, share, sender = visit.gateway.core, visit.opened.share, visit.sender
+    name, request_id = tus_headers.name_of(said), said.get("request_id")
+    if request_id is not None:
+        if not 1 <= len(request_id) <= MAX_REQUEST_ID:
+            raise bad_field("request_id", f"Must be 1 to {MAX_REQUEST_ID} characters.")
+        earlier = resuming.begun_earlier(core, share, sender, request_id, name=name, length=length)
+        if earlier is not None:
+            return earlier
+    kind = tus_headers.type_of(said)
+    upload = begin(core, resuming.beginning(core, share, sender, name=name, length=length, content_type=kind))
+    if request_id is None:
+        return resuming.brought_of(upload)
+    return resuming.note_request(core, share, sender, request_id, upload)
+
+
+async def _find(visit: _Visit, upload_id: str | None = None) -> Brought:
+    upload_id, secret = upload_id or visit.request.match_info["upload_id"], visit.sender.secret
     gateway, share = visit.gateway, visit.opened.share
     return await gateway.calls.run(resuming.find_brought, gateway.core, share, secret, upload_id)
 
@@ -155,7 +170,7 @@ async def _receive(visit: _Visit, brought: Brought, offset: int | None, body: Bo
         async with upload_locks_of(request).hold(brought.upload.upload_id) as lock:
             # Under the lock no other request of this gateway moves the offset.
             if brought.upload.received or lock.displaced:
-                brought = await _find(visit)
+                brought = await _find(visit, brought.upload.upload_id)
             if offset not in (None, brought.upload.contiguous):
                 raise tus_headers.elsewhere(brought.upload.contiguous)
             if body is not None and offset is not None and not brought.has_all:

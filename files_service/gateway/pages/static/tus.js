@@ -80,7 +80,7 @@ function create({ file, path, versionOf, requestId }, signal) {
   const sender = document.getElementById("sender")?.value.trim();
   const said = DOOR === "/tus/" ? [`filename ${base64(nameOf(path))}`, place(path, versionOf)] : [`filename ${base64(path)}`];
   // An answer that is lost must not leave a second file: the creation is repeated under the same id.
-  if (DOOR === "/tus/" && !versionOf) said.push(`request_id ${base64(requestId)}`);
+  if (!versionOf) said.push(`request_id ${base64(requestId)}`);
   if (sender) said.push(`sender ${base64(sender)}`);
   if (file.type) said.push(`filetype ${base64(file.type)}`);
   const headers = { ...VERSION, "Upload-Length": file.size, "Upload-Metadata": said.join(",") };
