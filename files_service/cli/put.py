@@ -15,7 +15,6 @@ from files_service.cli.session import Failed, Session
 from files_service.cli.sources import Source, sources_of
 from files_service.cli.upload import processed, send_file
 from files_service.domain.local_names import readable_name, type_of_name
-from files_service.domain.paths import name_of
 from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import Access, FileStatus
@@ -58,7 +57,7 @@ def put(
     """Upload files and folders, and wait until they are processed.
 
     Prints a line for each file, as JSON unless on a terminal. The files of a folder keep its name and their place in
-    it: with --to as their path, else as their name, `photos/2024/a.jpg`. A pipe is copied to a temporary file first; a
+    it as their path, `photos/2024/a.jpg`, with --to below that folder. A pipe is copied to a temporary file first; a
     file that changes while it is read is an error, and does not stop the others.
     """
     several = len(paths) > 1 or paths[0].is_dir()
@@ -75,15 +74,14 @@ def put(
     found = list(sources_of(paths, skip=_say_skipped, fail=lambda path, why: outcomes.note(str(path), why)))
     if name is not None:
         found = [replace(source, name=readable_name(name)) for source in found]
-    if to is not None:
-        found = [replace(source, name=name_of(source.place)) for source in found]
 
     def send(source: Source) -> str:
         kind = content_type or type_of_name(source.path.name)
         said: dict[str, str | None] = {"owner": owner or remote.owner}
         said |= {"version_of": version_of} if version_of is not None else {"alias": alias, "access": access}
-        if to is not None:
-            said["path"] = f"{to.strip('/')}/{source.place}".lstrip("/")
+        # Without --to, a file that lies in no folder has no path.
+        if to is not None or "/" in source.place:
+            said["path"] = f"{(to or '').strip('/')}/{source.place}".lstrip("/")
         return str(send_file(remote, source, content_type=kind, queue_uri=queue_uri, **said)["file_id"])
 
     def finish(file_id: str) -> None:

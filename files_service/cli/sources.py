@@ -15,7 +15,7 @@ Skip = Callable[[Path, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file on disk, the name under which it is kept, and its place below what was named, for a path."""
+    """A file on disk, its name, and its place: with the folder that was named, if it lies in one."""
 
     path: Path
     name: str
@@ -64,7 +64,7 @@ def _within(folder: Path, skip: Skip, fail: Skip) -> Iterator[Source]:
 
 
 def _source(path: Path, place: Path) -> Source:
-    return Source(path, stored_name(str(place)), "/".join(map(stored_name, place.parts)))
+    return Source(path, stored_name(place.name), "/".join(map(stored_name, place.parts)))
 
 
 def _reason_to_skip(path: Path, root: Path) -> str | None:

@@ -128,26 +128,22 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_is_put_with_all_its_files_under_their_places(
-    served: Served, environ: dict[str, str], folder: Path
-) -> None:
+def test_what_does_not_belong_to_a_folder_is_left_out(served: Served, environ: dict[str, str], folder: Path) -> None:
     result = run(at(served, environ), "put", folder)
     assert result.exit_code == 0, result.output
-    names = [file["name"] for file in served.result("files.list", owner="me", limit=100)["files"]]
-    assert sorted(names) == sorted(
-        f"my photos/{name}"
-        for name in ("-rf.txt", ".hidden", "2024/süd/日本 1.txt", "2024/new_line.txt", "empty", "caf\ufffd", "inside")
-    )
     for name, reason in (("outside", "a link out of"), ("round", "a link to a folder"), ("pipe", "not a file")):
         assert f"left out {folder}/{name}: {reason}" in result.stderr
     assert "7 of 7 files put" in result.stderr
 
 
-@pytest.mark.parametrize(("to", "top"), [("Trips/2024/", "Trips/2024/my photos/"), ("/", "my photos/")])
+@pytest.mark.parametrize(
+    ("to", "top"),
+    [(["--to", "Trips/2024/"], "Trips/2024/my photos/"), (["--to", "/"], "my photos/"), ([], "my photos/")],
+)
 def test_a_folder_is_put_into_a_folder_of_the_service(
-    served: Served, environ: dict[str, str], folder: Path, to: str, top: str
+    served: Served, environ: dict[str, str], folder: Path, to: list[str], top: str
 ) -> None:
-    result = run(at(served, environ), "put", folder, "--to", to)
+    result = run(at(served, environ), "put", folder, *to)
     assert result.exit_code == 0, result.output
     files = served.result("files.list", owner="me", limit=100)["files"]
     assert {file["path"]: file["name"] for file in files} == {
