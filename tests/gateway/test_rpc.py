@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.limits import Limits
 from tests.cores import SECRETS, memory_core
+from tests.gateway.owners import bearer
 from tests.gateway.serving import RPC_TOKEN, Served, serving
 
 JWT_SECRET = SECRETS["FILES_JWT_SECRET"]
@@ -198,3 +200,24 @@ def test_calls_beyond_the_limit_are_told_to_come_again(tmp_path: Path) -> None:
         assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "service_unavailable", "1")
         waiting.sendall(b"{}")
         assert waiting.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+_IDS = [f"01ARZ3NDEKTSV4RRFFQ6{number:06d}" for number in range(10_000)]
+_MOVES = [{"file_id": each, "path": "x" * 250} for each in _IDS[:1_000]]
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("/rpc/files.archive", {"file_ids": _IDS}),
+        ("/api/archives", {"file_ids": _IDS}),
+        ("/rpc/files.bulk", {"action": "move", "items": _MOVES}),
+        ("/api/files/bulk", {"action": "move", "items": _MOVES}),
+    ],
+)
+def test_the_most_files_of_a_call_fit_into_that_of_an_end_user(served: Served, path: str, params: Any) -> None:
+    body = json.dumps(params).encode()
+    assert len(body) > 256 * 1024
+    reply = served.request("POST", path, body, {**bearer("ann"), "Content-Type": "application/json"})
+    # There are no such files.
+    assert reply.status in (200, 404), reply.body[:300]

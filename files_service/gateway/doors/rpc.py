@@ -20,6 +20,8 @@ from files_service.gateway.transfer.body import most_of, parse_object, read_smal
 from files_service.runtime.limiter import Limiter
 
 CALLS = web.AppKey("calls", Limiter)
+# Methods about so many files that their parameters may be longer than the body of other calls.
+_MANY = frozenset({"files.archive", "files.bulk", "files.known", "cards.add"})
 
 
 async def call(request: web.Request) -> web.StreamResponse:
@@ -31,7 +33,8 @@ async def call(request: web.Request) -> web.StreamResponse:
         raise NotFound("there is no such method", {"method": name[:100]})
     require_json(request)
     with request.config_dict[CALLS].take(*holders_of(request, caller.actor)):
-        body = await read_small(request, gateway.limits, most=most_of(caller, gateway.limits))
+        most = most_of(caller, gateway.limits, many=name in _MANY)
+        body = await read_small(request, gateway.limits, most=most)
         return reply_of_bytes(await gateway.calls.run(answer, gateway, name, body, caller))
 
 

@@ -52,9 +52,12 @@ def require_json(request: web.Request) -> None:
     require_plain(request)
 
 
-def most_of(caller: Caller, limits: Limits) -> int:
-    """Return the most bytes of a caller's body: a trusted system may send more than an end user."""
-    return limits.call_bytes if caller.actor is None else limits.user_call_bytes
+def most_of(caller: Caller, limits: Limits, *, many: bool = False) -> int:
+    """Return the most bytes of a caller's body: a trusted system may send more than an end user.
+
+    With ``many``, an end user may send as much: the call is about up to thousands of files.
+    """
+    return limits.call_bytes if many or caller.actor is None else limits.user_call_bytes
 
 
 async def read_small(request: web.Request, limits: Limits, *, most: int) -> bytes:

@@ -12,7 +12,7 @@ from files_service.gateway.auth.callers import caller_of, holders_of
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.archives import send_archive
-from files_service.gateway.transfer.body import parse_object, read_small, require_json
+from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 from files_service.services.archives.archive import Archive, Item, part_of_item
 from files_service.services.archives.manifests import find_archive
 from files_service.services.archives.selection import readable_file
@@ -24,7 +24,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     gateway, caller = gateway_of(request), caller_of(request)
     require_json(request)
     # The ids of as many files as an archive may have are longer than other calls.
-    body = parse_object(await read_small(request, gateway.limits, most=gateway.limits.call_bytes), gateway.limits)
+    most = most_of(caller, gateway.limits, many=True)
+    body = parse_object(await read_small(request, gateway.limits, most=most), gateway.limits)
     if "actor" in body:
         raise bad_field("actor", "Unknown field.")
     if "folder" in body and caller.actor is not None:

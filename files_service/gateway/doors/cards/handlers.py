@@ -121,7 +121,7 @@ async def _body(request: web.Request, caller: Caller, barred: tuple[str, ...]) -
     require_json(request)
     limits = gateway_of(request).limits
     # A thousand files with their hashes.
-    most = max(most_of(caller, limits), 2 * limits.user_call_bytes)
+    most = most_of(caller, limits, many=True)
     body = parse_object(await read_small(request, limits, most=most), limits)
     for name in barred:
         if name in body:

@@ -25,13 +25,13 @@ async def restore(request: web.Request) -> web.StreamResponse:
 
 async def bulk(request: web.Request) -> web.StreamResponse:
     """Do one action to many files."""
-    return await _call(request, "files.bulk", await _body(request))
+    return await _call(request, "files.bulk", await _body(request, many=True))
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _body(request: web.Request, *, many: bool = False) -> dict[str, Any]:
     caller, limits = caller_of(request), gateway_of(request).limits
     require_json(request)
-    body = parse_object(await read_small(request, limits, most=most_of(caller, limits)), limits)
+    body = parse_object(await read_small(request, limits, most=most_of(caller, limits, many=many)), limits)
     if given := {"actor", "file_id", "file_ids"} & set(body):
         raise bad_field(min(given), "Unknown field.")
     return body
