@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from files_service.cli.records import find_record
+from files_service.cli.records import find_record, local_time
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Session
 from files_service.errors import FilesError
@@ -77,5 +77,6 @@ def _call(session: Session, method: str, file: str, owner: str | None, **params:
 
 def _line(each: JSON) -> str:
     mark = "current" if each["current"] else "-"
-    told = [each["version_id"], each["created_at"], each["size"], mark, each["author"] or "-", each["label"] or ""]
+    at = local_time(each["created_at"])
+    told = [each["version_id"], at, each["size"], mark, each["author"] or "-", each["label"] or ""]
     return "  ".join(map(str, told)).rstrip()

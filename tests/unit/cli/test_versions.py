@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def test_versions_are_put_listed_labelled_restored_and_removed(
     file_id = put("one", "--alias", "notes")
     assert put("second", "--version-of", file_id) == file_id
     current, first = (line.split() for line in versions("list", "notes", "--owner", "ann"))
-    assert (first[0], first[2:4], current[2:4]) == (file_id, ["3", "-"], ["6", "current"])
+    assert (first[0], first[3:5], current[3:5]) == (file_id, ["3", "-"], ["6", "current"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", " ".join(first[1:3]))
     assert versions("label", file_id, file_id, "the first") == [f"labelled {file_id}"]
     assert versions("list", file_id)[1].endswith("the first")
     assert versions("label", file_id, file_id) == [f"took the label from {file_id}"]
