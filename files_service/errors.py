@@ -233,13 +233,13 @@ def storage_errors_as_files_errors() -> Iterator[None]:
         raise make(error) from error
 
 
-# Limit on names from the caller that an error repeats.
-_MOST_REPEATED = 300
+# Limits on names from the caller that an error repeats, and on its whole message, which may have a list of ours.
+_MOST_REPEATED, _MOST_TOLD = 300, 2_000
 
 
-def printable(value: object) -> str:
+def printable(value: object, most: int = _MOST_REPEATED) -> str:
     """Make text of the caller safe to repeat in an error: printable and short."""
-    start = str(value)[:_MOST_REPEATED]
+    start = str(value)[:most]
     return start if start.isprintable() else "".join(c if c.isprintable() else "?" for c in start)
 
 
@@ -251,5 +251,5 @@ def bad_fields(faults: Mapping[str, list[str]]) -> BadRequest:
 
 def bad_request(field: str, message: str) -> BadRequest:
     """Make an error for one invalid field; both arguments may contain text of the caller."""
-    field, message = printable(field), printable(message)
+    field, message = printable(field), printable(message, _MOST_TOLD)
     return BadRequest(f"{field}: {message}", {"fields": {field: [message]}})

@@ -52,8 +52,9 @@ def _moved(remote: Remote, params: JSON) -> JSON:
     """Move a folder, wait until its job has ended, and return the job."""
     job: JSON = remote.call("folders.move", {**params, "request_id": uuid.uuid4().hex})
     while job["state"] == "running":
-        of_all = f" of {job['total']}" if job["total"] is not None else ""
-        echo(f"{job['done']}{of_all} files moved", err=True)
+        done, total = job["done"], job["total"]
+        of_all = number_of(done, "file") if total is None else f"{done} of {number_of(total, 'file')}"
+        echo(f"{of_all} moved", err=True)
         time.sleep(_LOOK_SECONDS)
         job = remote.call("jobs.info", {"job_id": job["job_id"]})
     return job

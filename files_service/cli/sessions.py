@@ -12,6 +12,7 @@ import orjson
 from files_service.cli.records import is_terminal, local_time
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Session
+from files_service.domain.sizes import number_of
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
@@ -83,7 +84,7 @@ def _show(session: JSON, *, as_json: bool, reasons: bool = False) -> None:
         return
     from rich.filesize import decimal
 
-    begun, files = local_time(session["started_at"]), f"{session['files_done']}/{session['files']} files"
+    begun, files = local_time(session["started_at"]), f"{session['files_done']}/{number_of(session['files'], 'file')}"
     card = session["label"] or session["camera"] or session["card_id"]
     told = [session["session_id"], begun, session["state"], files, decimal(session["bytes_done"]), card]
     echo(printable("  ".join(told)))

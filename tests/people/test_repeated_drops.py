@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cores import at_once
-from tests.gateway.serving import Reply, Served
+from tests.gateway.serving import Reply, Served, serving
 from tests.gateway.tus import checksum, metadata
 from tests.people.links import Visitor, share
-from tests.people.persons import Person, register
+from tests.people.persons import Person, open_people, register
 from tests.people.test_drops import files_of
 from tests.people.test_resumable_drops import TUS, create, head, patch
 
@@ -69,6 +71,14 @@ def test_bytes_of_a_wrong_checksum_are_sent_again(ann: Person, visitor: Visitor)
     assert wrong.status == 460
     assert visitor.request("POST", "/tus/", b"whole", **headers).status == 201
     assert names_of(ann) == ["inbox/a.bin"]
+
+
+def test_a_file_that_is_too_large_is_refused_before_its_first_byte(tmp_path: Path) -> None:
+    with serving(open_people(tmp_path, max_part_bytes=10)) as small:
+        visitor = Visitor(small, share(register(small), kind="drop")["url"])
+        reply = create(visitor, 11)
+        assert (reply.status, reply.json["error"]["details"]) == (413, {"field": "size", "limit": 10})
+        assert create(visitor, 10).status == 201
 
 
 def test_another_file_under_the_same_id_is_refused(visitor: Visitor) -> None:

@@ -47,8 +47,9 @@ TEMPLATES: Mapping[Kind, str] = {
     Kind.DISK_LOW: f"Little space on the disk of {{{{ disk|name }}}}: {_FREE}{_LEFT}",
     Kind.DISK_CRITICAL: f"CRITICAL: almost no space on the disk of {{{{ disk|name }}}}: {_FREE}{_LEFT}",
     Kind.DISK_OK: f"Enough space again on the disk of {{{{ disk|name }}}}: {_FREE}",
-    Kind.DIGEST: "Day to {{ at|time }}: {{ files }} files, {{ bytes|size }} in all"
-    "{% if files_more > 0 %}, {{ files_more }} files more than the day before{% endif %}"
+    Kind.DIGEST: "Day to {{ at|time }}: {{ files }} {{ 'file' if files == 1 else 'files' }}, {{ bytes|size }} in all"
+    "{% if files_more > 0 %}, {{ files_more }} {{ 'file' if files_more == 1 else 'files' }} more than"
+    " the day before{% endif %}"
     "{% for kind, count in counts.items() %}\n{{ kind }}: {{ count }}{% endfor %}"
     "{% if not counts %}\nNothing happened.{% endif %}",
     Kind.TEST: "Test of the channel {{ channel|name }}: it works.",

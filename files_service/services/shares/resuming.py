@@ -72,6 +72,9 @@ def beginning(
     core: Core, share: Share, sender: Sender, *, name: str, length: int | None, content_type: str | None
 ) -> Beginning:
     """Declare an upload that later requests of the visit continue. Raises as ``beginning_of``, also for too many."""
+    limit = min(core.settings.max_part_bytes, core.settings.max_file_bytes)
+    if length is not None and length > limit:
+        raise TooLarge("the file is too large", {"field": "size", "limit": limit})
     _require_few(core, share, sender)
     made = beginning_of(core, share, sender, name=name, size=length, content_type=content_type)
     said = {

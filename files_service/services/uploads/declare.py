@@ -126,16 +126,21 @@ def for_version(core: Core, declaration: Declaration, file_id: str) -> Declarati
     return replace(declaration, name=file.name)
 
 
-def check_limits(declaration: Declaration, core: Core) -> None:
-    """Raise TooLarge or UnsupportedType when the settings do not allow the declared parts."""
+def check_limits(declaration: Declaration, core: Core, *, listed: bool = True) -> None:
+    """Raise TooLarge or UnsupportedType when the settings do not allow the declared parts.
+
+    Without ``listed`` fields have the names of the doors: these know one part, and no list.
+    """
     settings = core.settings
     for index, part in enumerate(declaration.parts):
+        prefix, what = (f"parts.{index}.", "part") if listed else ("", "file")
         if part["size"] > settings.max_part_bytes:
-            details = {"field": f"parts.{index}.size", "limit": settings.max_part_bytes}
-            raise TooLarge("the part is too large", details)
-        require_allowed(part["content_type"], f"parts.{index}.content_type", core)
+            details = {"field": f"{prefix}size", "limit": settings.max_part_bytes}
+            raise TooLarge(f"the {what} is too large", details)
+        require_allowed(part["content_type"], f"{prefix}content_type", core)
     if sum(part["size"] for part in declaration.parts) > settings.max_file_bytes:
-        raise TooLarge("the file is too large", {"field": "parts", "limit": settings.max_file_bytes})
+        details = {"field": "parts" if listed else "size", "limit": settings.max_file_bytes}
+        raise TooLarge("the file is too large", details)
     if declaration.post_action is not None:
         require_allowed_changes(declaration.post_action["update"], "post_action.update", core)
 

@@ -117,7 +117,7 @@ def begin(core: Core, beginning: Beginning) -> Upload:
     """
     with storage_errors_as_files_errors():
         declaration = declaration_of(beginning.as_params(), beginning.size or 0)
-        check_limits(declaration, core)
+        check_limits(declaration, core, listed=False)
         file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
         is_file = beginning.size is not None and not beginning.partial
         if beginning.request_id is not None and (not is_file or beginning.version_of is not None):
@@ -159,7 +159,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
         uploads = uploads_of(core)
         if upload.size is None:
             declaration = declaration_of(upload.details[DECLARED], size)
-            check_limits(declaration, core)
+            check_limits(declaration, core, listed=False)
             more = 0 if of else max(0, size - upload.received)
             require_room(core, upload.owner, size, more=more, but=(upload, *of))
             upload = uploads.set_size(upload.upload_id, size)

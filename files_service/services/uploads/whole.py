@@ -30,7 +30,7 @@ def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
     """
     with storage_errors_as_files_errors():
         declaration = declaration_of(beginning.as_params(), len(data))
-        check_limits(declaration, core)
+        check_limits(declaration, core, listed=False)
         require_place(core, beginning.owner)
         record = save_if_room(pending_record(declaration, core, core.clock()), core, declaration.on_conflict)
         [part] = record.parts

@@ -34,7 +34,7 @@ def test_a_digest_after_some_days_does_not_compare_with_the_day_before(core: Cor
     run_for(notifier_of(core), clock, 86_400, step=3_600)
     processed_file(core, owner=OWNER)
     run_for(notifier_of(core), clock, 86_400, step=3_600)
-    assert ["1 files more than the day before" in text for text in api.texts] == [False, True]
+    assert ["1 file more than the day before" in text for text in api.texts] == [False, True]
     processed_file(core, owner=OWNER)
     clock.pass_seconds(3 * 86_400)
     run_for(notifier_of(core), clock, 3_600, step=600)
