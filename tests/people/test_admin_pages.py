@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from files_service.domain.quotas import MAX_QUOTA
 from files_service.gateway.auth.cookies import COOKIE
 from tests.cores import call, processed_file
 from tests.gateway.serving import Reply, Served, serving
@@ -128,6 +129,27 @@ def test_forms_change_an_account(people: dict[str, Browser]) -> None:
     assert amy.act("role", owner="bob@acme", role="admin").status == 200
     assert amy.act("delete", owner="bob@acme").status == 200
     assert call(amy.served.core, "accounts.info", owner="bob@acme")["deleted_at"] is not None
+
+
+def test_a_quota_whose_form_is_sent_unchanged_stays_to_the_byte(people: dict[str, Browser]) -> None:
+    root, amy = people["root"], people["amy"]
+    for quota, shown in ((1, "0.000000001"), (1_234_567_891, "1.234567891"), (MAX_QUOTA, "9007199.254740991")):
+        call(root.served.core, "accounts.set_quota", owner="bob@acme", quota_bytes=quota)
+        call(root.served.core, "accounts.set_tenant_quota", tenant="acme", quota_bytes=quota)
+        for form, page, fields in (
+            ("quota", amy.get("/admin/accounts/bob@acme"), {"owner": "bob@acme"}),
+            ("tenant-quota", root.get("/admin/tenants"), {"tenant": "acme"}),
+        ):
+            assert (
+                f'name="quota_gb" type="number" min="0" step="any" inputmode="decimal" value="{shown}"'
+                in page.body.decode()
+            )
+            assert root.act(form, **fields, quota_gb=shown).status == 200
+        assert call(root.served.core, "accounts.info", owner="bob@acme")["quota_bytes"] == quota
+        tenants = call(root.served.core, "accounts.list_tenants")["tenants"]
+        assert {each["name"]: each["quota_bytes"] for each in tenants}["acme"] == quota
+    for wrong in ("nan", "sNaN", "-1", "1e999999999", "inf", "", "9007199.254740992"):
+        assert amy.act("quota", owner="bob@acme", quota_gb=wrong).status == 400
 
 
 def test_the_last_admin_stays_and_other_tenants_are_out_of_reach(people: dict[str, Browser]) -> None:

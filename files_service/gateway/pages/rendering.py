@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -90,6 +91,11 @@ def machine_time(at: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))
 
 
+def gigabytes(size_bytes: int) -> str:
+    """Return a size in GB to the byte, so that a form that is sent unchanged changes nothing."""
+    return f"{Decimal(size_bytes).scaleb(-9).normalize():f}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -103,6 +109,7 @@ def _environment() -> Environment:
     environment.filters |= {f"shown_{name}" if name != "machine_time" else name: each for name, each in shown.items()}
     environment.filters |= {
         "preview": preview_of,
+        "gigabytes": gigabytes,
         "icon_of": icon_of,
         "kind_label": kind_label,
         "is_small_picture": is_small_picture,

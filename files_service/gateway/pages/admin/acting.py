@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -160,9 +161,9 @@ def _number(form: Form, name: str) -> int:
 def _bytes_of(form: Form) -> int:
     """Return a quota that is given in GB, as bytes."""
     try:
-        quota = round(float(form.get("quota_gb", "")) * 1e9)
-    except (ValueError, OverflowError):
-        quota = -1
-    if not 0 <= quota <= MAX_QUOTA:
+        quota = Decimal(form.get("quota_gb", "")).scaleb(9)
+    except ArithmeticError:
+        quota = Decimal(-1)
+    if not (quota.is_finite() and 0 <= quota <= MAX_QUOTA):
         raise bad_request("quota_gb", "Must be a number of GB.")
-    return quota
+    return round(quota)
