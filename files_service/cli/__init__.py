@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
-from files_service.cli.session import Session
+from files_service.cli.session import Session, failure_of
+from files_service.errors import FilesError
 
 # The module of each command, in the order of the help. A process imports its own command alone: the libraries of the
 # others are half a second of processor at every start.
@@ -65,6 +67,13 @@ class Commands(click.Group):
             import_module(f"files_service.cli.{MODULES[cmd_name]}"), cmd_name.replace("-", "_")
         )
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, and print the error that the service answers to it."""
+        try:
+            return super().invoke(ctx)
+        except FilesError as error:
+            raise failure_of(error) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

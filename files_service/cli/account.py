@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from files_service.api import METHODS
-from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.core import Core
 from files_service.domain.accounts import Role, name_and_tenant, owner_of_name
 from files_service.domain.quotas import MAX_QUOTA
 from files_service.domain.shares import MAX_DAYS
-from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
 from files_service.services.accounts.tenants import require_tenant
 from files_service.services.opening import tenant_keys
@@ -45,7 +41,7 @@ def create(session: Session, name: str, role: str, tenant: str) -> None:
 
     Files that the owner NAME has already become those of the account.
     """
-    with _calling(session, making=True) as core:
+    with session.core(making=True) as core:
         made = _call(core, "accounts.create", name=name, role=role, tenant=tenant)
         echo(f"created {made['owner']}; set the password within an hour at")
         echo(reset_link(core, made["reset"]["code"]))
@@ -56,7 +52,7 @@ def create(session: Session, name: str, role: str, tenant: str) -> None:
 @click.pass_obj
 def list_accounts(session: Session, tenant: str) -> None:
     """Print the accounts of a tenant: owner, role, state."""
-    with _calling(session) as core:
+    with session.core() as core:
         cursor = None
         while True:
             page = _call(core, "accounts.list", tenant=tenant, cursor=cursor)
@@ -76,7 +72,7 @@ def list_accounts(session: Session, tenant: str) -> None:
 @click.pass_obj
 def disable(session: Session, name: str, *, undo: bool) -> None:
     """Disable an account, NAME or NAME@TENANT: its sessions and keys end at once."""
-    with _calling(session) as core:
+    with session.core() as core:
         made = _call(core, "accounts.update", owner=_owner(name), disabled=not undo)
         echo(f"{'enabled' if undo else 'disabled'} {made['owner']}")
 
@@ -92,7 +88,7 @@ def delete(session: Session, name: str, *, yes: bool) -> None:
     """
     if not yes:
         click.confirm(f"delete the account {name} and, after 14 days, its files?", abort=True)
-    with _calling(session) as core:
+    with session.core() as core:
         echo(f"deleted {_call(core, 'accounts.delete', owner=_owner(name))['owner']}; its files go after 14 days")
 
 
@@ -102,7 +98,7 @@ def delete(session: Session, name: str, *, yes: bool) -> None:
 @click.pass_obj
 def set_quota(session: Session, name: str, quota: int) -> None:
     """Set the quota of an account, NAME or NAME@TENANT; 0: that of the settings."""
-    with _calling(session) as core:
+    with session.core() as core:
         made = _call(core, "accounts.set_quota", owner=_owner(name), quota_bytes=quota)
         echo(f"{made['owner']} may have {_shown(made['quota_bytes'] or core.settings.owner_quota_bytes)}")
 
@@ -112,7 +108,7 @@ def set_quota(session: Session, name: str, quota: int) -> None:
 @click.pass_obj
 def reset(session: Session, name: str) -> None:
     """Print a link by which a person sets a new password, once and within an hour."""
-    with _calling(session) as core:
+    with session.core() as core:
         echo(reset_link(core, _call(core, "accounts.reset", owner=_owner(name))["code"]))
 
 
@@ -121,7 +117,7 @@ def reset(session: Session, name: str) -> None:
 @click.pass_obj
 def create_tenant(session: Session, name: str) -> None:
     """Create a tenant."""
-    with _calling(session, making=True) as core:
+    with session.core(making=True) as core:
         echo(f"created {_call(core, 'accounts.create_tenant', name=name)['name']}")
 
 
@@ -129,7 +125,7 @@ def create_tenant(session: Session, name: str) -> None:
 @click.pass_obj
 def list_tenants(session: Session) -> None:
     """Print the names of the tenants."""
-    with _calling(session) as core:
+    with session.core() as core:
         for each in _call(core, "accounts.list_tenants")["tenants"]:
             echo(each["name"])
 
@@ -140,7 +136,7 @@ def list_tenants(session: Session) -> None:
 @click.pass_obj
 def set_tenant_quota(session: Session, name: str, quota: int) -> None:
     """Set the quota that all accounts of a tenant have together; 0: none. NAME "" is the default tenant."""
-    with _calling(session) as core:
+    with session.core() as core:
         made = _call(core, "accounts.set_tenant_quota", tenant=name, quota_bytes=quota)
         echo(f"{made['name'] or 'the default tenant'} may have {_shown(made['quota_bytes'])}")
 
@@ -160,7 +156,7 @@ def policy(session: Session, /, name: str, **rules: Any) -> None:
     """
     given = {rule: value for rule, value in rules.items() if value is not None}
     changes = {rule: None if _is_unset(rule, value) else value for rule, value in given.items()}
-    with _calling(session) as core:
+    with session.core() as core:
         if changes:
             _call(core, "shares.set_policy", tenant=name, changes=changes)
         found = _call(core, "shares.policy", tenant=name)
@@ -182,7 +178,7 @@ def delete_key(session: Session, name: str, *, yes: bool) -> None:
 
     Backups of the metadata store may still have the key.
     """
-    with _calling(session) as core:
+    with session.core() as core:
         keys = tenant_keys(core.settings, core.metadata)
         if keys is None:
             raise Failed("encryption is off: FILES_ENCRYPTION_KEYS is empty", "docs/operations.md describes it.")
@@ -205,16 +201,6 @@ def reset_link(core: Core, code: str) -> str:
 def setup_link(core: Core, code: str) -> str:
     """Return the address at which a code makes an account."""
     return f"{core.settings.public_url}/join#{code}"
-
-
-@contextmanager
-def _calling(session: Session, *, making: bool = False) -> Iterator[Core]:
-    """Open the stores, and print the errors of calls as the other commands do."""
-    try:
-        with session.core(making=making) as core:
-            yield core
-    except FilesError as error:
-        raise failure_of(error) from error
 
 
 def _call(core: Core, method: str, **params: Any) -> JSON:

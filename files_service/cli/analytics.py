@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Session
 from files_service.domain.sizes import number_of
-from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
 
 
@@ -24,11 +23,8 @@ def analytics(session: Session, owner: str | None, tenant: str | None, *, everyt
     about: dict[str, Any] = {"tenant": tenant} if tenant is not None else {}
     if not about and not everything:
         about = {"owner": owner or remote.owner}
-    try:
-        storage = remote.call("analytics.storage", {**about, "days": 1})
-        kinds = remote.call("analytics.file_types", about)["by_kind"]
-    except FilesError as error:
-        raise failure_of(error) from error
+    storage = remote.call("analytics.storage", {**about, "days": 1})
+    kinds = remote.call("analytics.file_types", about)["by_kind"]
     quota = f" of {storage['quota']}" if storage["quota"] else ""
     echo(f"{storage['used']}{quota} bytes used by {number_of(storage['count'], 'file')}")
     rows = {"trash": storage["trash"], "versions": storage["versions"], **kinds}

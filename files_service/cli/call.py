@@ -13,10 +13,9 @@ from typing import Any
 import click
 import orjson
 
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
-from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
 
 
@@ -43,13 +42,10 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
         hint = f"did you mean {near[0]}?" if near else "known methods: " + ", ".join(METHODS)
         raise click.UsageError(f"no method {method}: {hint}")
     values = parse_params(method, params)
-    try:
-        if amqp:
-            result = _by_amqp(session.client_settings, method, values)
-        else:
-            result = Remote(session.client_settings).call(method, _with_request_id(method, values))
-    except FilesError as error:
-        raise failure_of(error) from error
+    if amqp:
+        result = _by_amqp(session.client_settings, method, values)
+    else:
+        result = Remote(session.client_settings).call(method, _with_request_id(method, values))
     show(result)
 
 

@@ -12,7 +12,7 @@ import click
 
 from files_service.cli.download import Download, save_to
 from files_service.cli.export_proofs import RECEIPT, write_proofs
-from files_service.cli.remote import Remote, Unreachable, failure_of
+from files_service.cli.remote import Remote, Unreachable
 from files_service.cli.session import Failed, Session
 from files_service.cli.sessions import entries_of
 from files_service.domain.cards import ARCHIVED, JUNK_COUNT, count_of, fault_of_path
@@ -50,13 +50,10 @@ def export(session: Session, session_id: str, to: Path) -> None:
     the ASC Media Hash List and its signed receipt in the folder `ascmhl`.
     """
     remote = Remote(session.client_settings)
-    try:
-        found = remote.call("cards.session", {"session_id": session_id})
-        outcome = export_session(remote, session_id, to)
-        is_sealed = not outcome.failed and found["verdict"] is not None
-        manifest = write_proofs(remote, found, to) if is_sealed else None
-    except FilesError as error:
-        raise failure_of(error) from error
+    found = remote.call("cards.session", {"session_id": session_id})
+    outcome = export_session(remote, session_id, to)
+    is_sealed = not outcome.failed and found["verdict"] is not None
+    manifest = write_proofs(remote, found, to) if is_sealed else None
     written, size = number_of(outcome.written, "file"), number_of(outcome.size, "byte")
     echo(f"{written} written, {outcome.kept} were there, {outcome.failed} failed, {size}")
     if manifest is not None:

@@ -9,11 +9,11 @@ import click
 
 from files_service.cli.download import Download, save_to, write_to
 from files_service.cli.records import find_record
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Failed, Session
 from files_service.domain.filenames import safe_name, split_suffix
 from files_service.domain.local_names import readable_name
-from files_service.errors import FilesError, NotFound
+from files_service.errors import NotFound
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
 
@@ -45,8 +45,6 @@ def get(session: Session, wanted: str, to: Path | None, owner: str | None, part:
         _require_free(target, force=force)
         save_to(download, target, force=force)
         echo(printable(readable_name(str(target))))
-    except FilesError as error:
-        raise failure_of(error) from error
     except BrokenPipeError:
         raise
     except OSError as error:

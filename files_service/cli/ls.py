@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from files_service.cli.records import show_folder, show_record, with_link
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Session
-from files_service.errors import FilesError
 from storage_adapters import JSON, SORT_FIELDS, Access
 
 PAGE = 100
@@ -42,13 +41,10 @@ def ls(
         raise click.UsageError("a folder is shown as it is, in the order of paths: leave PATH out, or the options")
     remote = Remote(session.client_settings)
     params = given | {"owner": owner or remote.owner}
-    try:
-        entries = _files(remote, params, limit) if path is None else _entries(remote, params | {"path": path}, limit)
-        for entry in islice(entries, limit):
-            show = show_record if "file_id" in entry else show_folder
-            show(with_link(remote, entry), as_json=as_json)
-    except FilesError as error:
-        raise failure_of(error) from error
+    entries = _files(remote, params, limit) if path is None else _entries(remote, params | {"path": path}, limit)
+    for entry in islice(entries, limit):
+        show = show_record if "file_id" in entry else show_folder
+        show(with_link(remote, entry), as_json=as_json)
 
 
 def _files(remote: Remote, params: dict[str, Any], limit: int | None) -> Iterator[JSON]:

@@ -8,10 +8,9 @@ import uuid
 import click
 
 from files_service.cli.records import find_by_path, find_record
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Failed, Session
 from files_service.domain.sizes import number_of
-from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
 
@@ -32,15 +31,12 @@ def mv(session: Session, source: str, target: str, owner: str | None, on_conflic
     """
     remote = Remote(session.client_settings)
     whose, conflict = owner or remote.owner, {"on_conflict": on_conflict} if on_conflict else {}
-    try:
-        if source.endswith("/"):
-            _tell(_moved(remote, {"owner": whose, "path": source, "to": target, **conflict}))
-            return
-        place = {"folder": target} if target.endswith("/") else {"path": target}
-        file = remote.call("files.move", {"file_id": _file_id(remote, whose, source), **place, **conflict})
-        echo(f"{file['file_id']} {printable(file['path'])}")
-    except FilesError as error:
-        raise failure_of(error) from error
+    if source.endswith("/"):
+        _tell(_moved(remote, {"owner": whose, "path": source, "to": target, **conflict}))
+        return
+    place = {"folder": target} if target.endswith("/") else {"path": target}
+    file = remote.call("files.move", {"file_id": _file_id(remote, whose, source), **place, **conflict})
+    echo(f"{file['file_id']} {printable(file['path'])}")
 
 
 def _file_id(remote: Remote, owner: str, wanted: str) -> str:

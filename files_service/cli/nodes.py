@@ -10,9 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
-from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
 from storage_adapters import StorageError
 
@@ -198,8 +196,6 @@ def _controller(session: Session) -> Iterator[Controller]:
     with session.core() as core, closing(Controller(core)) as controller:
         try:
             yield controller
-        except FilesError as error:
-            raise failure_of(error) from error
         except StorageError as error:
             raise Failed(f"a store does not answer: {error}", "Run `files doctor` to check each part.") from error
 

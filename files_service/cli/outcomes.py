@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from files_service.cli.remote import NotSignedIn, Unreachable, failure_of
-from files_service.cli.session import Failed
+from files_service.cli.remote import NotSignedIn, Unreachable
+from files_service.cli.session import Failed, failure_of
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 

@@ -15,7 +15,7 @@ import orjson
 from files_service.cli.session import Failed
 from files_service.config import Settings
 from files_service.domain.identity import is_peoples
-from files_service.errors import FilesError, Unauthorized, error_from_wire
+from files_service.errors import Unauthorized, error_from_wire
 from files_service.runtime.backoff import STATUSES_OF_PROXIES, delay_after
 
 _ADVICE = "Set FILES_TOKEN to a token that `files token OWNER` prints beside the service, or work in its folder."
@@ -166,16 +166,3 @@ class Remote:
 def _target(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
-
-
-def failure_of(error: FilesError) -> Failed:
-    """Format an error with its code, its details, and the faults of fields that its message does not name."""
-    message = str(error)
-    lines = [f"{error.code}: {message}"]
-    details = dict(error.details)
-    fields = details.pop("fields", None)
-    if isinstance(fields, dict):
-        texts = [(f"{name}: ", " ".join(map(str, faults))) for name, faults in fields.items()]
-        lines += [f"  {name}{text}" for name, text in texts if text not in message]
-    lines += [f"  {name}: {value}" for name, value in details.items()]
-    return Failed("\n".join(lines))

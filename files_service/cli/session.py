@@ -11,6 +11,7 @@ import click
 
 from files_service.config import BadSettings, Settings, load_settings, read_config, unread_variables
 from files_service.core import Core
+from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
 from files_service.services.opening import open_core
 from storage_adapters import StorageUnavailable, UnknownStore
@@ -21,6 +22,19 @@ class Failed(click.ClickException):
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(f"{message}\n{advice}" if advice else message)
+
+
+def failure_of(error: FilesError) -> Failed:
+    """Format an error with its code, its details, and the faults of fields that its message does not name."""
+    message = str(error)
+    lines = [f"{error.code}: {message}"]
+    details = dict(error.details)
+    fields = details.pop("fields", None)
+    if isinstance(fields, dict):
+        texts = [(f"{name}: ", " ".join(map(str, faults))) for name, faults in fields.items()]
+        lines += [f"  {name}{text}" for name, text in texts if text not in message]
+    lines += [f"  {name}: {value}" for name, value in details.items()]
+    return Failed("\n".join(lines))
 
 
 class Session:

@@ -10,10 +10,9 @@ import click
 import orjson
 
 from files_service.cli.records import is_terminal, local_time
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Session
 from files_service.domain.sizes import number_of
-from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
 
@@ -44,17 +43,14 @@ def sessions(
     A line has id, begin, state, files, bytes and card, and below it the verdict.
     """
     remote, as_json = Remote(session.client_settings), as_json or not is_terminal(sys.stdout)
-    try:
-        if session_id is None:
-            for each in islice(_sessions(remote, owner or remote.owner), limit):
-                _show(each, as_json=as_json)
-            return
-        _show(remote.call("cards.session", {"session_id": session_id}), as_json=as_json, reasons=True)
-        for entry in entries_of(remote, session_id) if with_files else ():
-            text = f"{entry['status']:<10}  {entry['size']:>14}  {entry['path']}"
-            echo(orjson.dumps(entry) if as_json else printable(text))
-    except FilesError as error:
-        raise failure_of(error) from error
+    if session_id is None:
+        for each in islice(_sessions(remote, owner or remote.owner), limit):
+            _show(each, as_json=as_json)
+        return
+    _show(remote.call("cards.session", {"session_id": session_id}), as_json=as_json, reasons=True)
+    for entry in entries_of(remote, session_id) if with_files else ():
+        text = f"{entry['status']:<10}  {entry['size']:>14}  {entry['path']}"
+        echo(orjson.dumps(entry) if as_json else printable(text))
 
 
 def entries_of(remote: Remote, session_id: str) -> Iterator[JSON]:

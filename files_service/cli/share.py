@@ -11,10 +11,9 @@ import segno
 
 from files_service.cli.outcomes import Outcomes
 from files_service.cli.records import find_record
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Session
 from files_service.domain.shares import ShareKind
-from files_service.errors import FilesError
 from files_service.runtime.clock import now_ms
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
@@ -75,14 +74,11 @@ def create(
         params["password"] = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     if days is not None:
         params["expires_at"] = now_ms() + days * _DAY_MS
-    try:
-        params["items"] = [find_record(remote, params["owner"], each)["file_id"] for each in files]
-        if version_id is not None:
-            params["versions"] = dict.fromkeys(params["items"], version_id)
-        # A repeated call finds the link of the first one.
-        link = remote.call("shares.create", {**params, "request_id": uuid.uuid4().hex})["url"]
-    except FilesError as error:
-        raise failure_of(error) from error
+    params["items"] = [find_record(remote, params["owner"], each)["file_id"] for each in files]
+    if version_id is not None:
+        params["versions"] = dict.fromkeys(params["items"], version_id)
+    # A repeated call finds the link of the first one.
+    link = remote.call("shares.create", {**params, "request_id": uuid.uuid4().hex})["url"]
     echo(link)
     if qr:
         drawn = io.StringIO()
@@ -97,16 +93,13 @@ def list_shares(session: Session, owner: str | None) -> None:
     """Print the links of an owner, the newest first: id, state, downloads, link, label."""
     remote = Remote(session.client_settings)
     page: dict[str, Any] = {"owner": owner or remote.owner, "limit": 100}
-    try:
-        while True:
-            found = remote.call("shares.list", page)
-            for each in found["shares"]:
-                echo(printable(_line(each)))
-            if found["next_cursor"] is None:
-                return
-            page["cursor"] = found["next_cursor"]
-    except FilesError as error:
-        raise failure_of(error) from error
+    while True:
+        found = remote.call("shares.list", page)
+        for each in found["shares"]:
+            echo(printable(_line(each)))
+        if found["next_cursor"] is None:
+            return
+        page["cursor"] = found["next_cursor"]
 
 
 @share.command()

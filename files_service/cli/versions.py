@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from files_service.cli.records import find_record, local_time
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.remote import Remote
 from files_service.cli.session import Session
-from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
 
@@ -67,11 +66,8 @@ def remove(session: Session, file: str, version_id: str, owner: str | None) -> N
 
 def _call(session: Session, method: str, file: str, owner: str | None, **params: Any) -> JSON:
     remote = Remote(session.client_settings)
-    try:
-        file_id = find_record(remote, owner or remote.owner, file)["file_id"]
-        answer: JSON = remote.call(method, {"file_id": file_id, **params})
-    except FilesError as error:
-        raise failure_of(error) from error
+    file_id = find_record(remote, owner or remote.owner, file)["file_id"]
+    answer: JSON = remote.call(method, {"file_id": file_id, **params})
     return answer
 
 

@@ -15,10 +15,9 @@ import click
 import orjson
 
 from files_service.cli.card_service import card_service
-from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.cli.watch_display import Display, open_display
-from files_service.errors import FilesError, Unauthorized
+from files_service.errors import Unauthorized
 from files_service.ingest.card import Card
 from files_service.ingest.config import BadConfig, WatchConfig, load_config
 from files_service.ingest.options import Ending, Options, Outcome
@@ -124,8 +123,6 @@ def _asked(call: Callable[[], T]) -> T:
     """Return the answer of the service, or fail with its error."""
     try:
         return call()
-    except FilesError as error:
-        raise failure_of(error) from error
     except Unreachable as error:
         raise Failed(str(error), "Correct url in ~/.config/files/watch.toml, or FILES_PUBLIC_URL.") from error
     except NoSuchCard as error:

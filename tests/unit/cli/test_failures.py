@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from files_service.config import unread_variables
+from files_service.domain.identity import SESSION_PREFIX
 from tests.gateway.serving import Served
 from tests.unit.cli.running import at, run
 
@@ -54,6 +55,17 @@ def test_a_failure_says_what_to_do_and_shows_no_traceback(
     assert said in result.output
     assert "Traceback" not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("arguments", [["ls"], ["share", "list"], ["analytics"], ["mv", "a", "b"]])
+def test_a_store_that_is_away_is_told_to_somebody_with_a_session(
+    alone: Served, environ: dict[str, str], tmp_path: Path, arguments: list[str]
+) -> None:
+    for path in tmp_path.rglob("*.db"):
+        path.unlink()
+    result = run({**at(alone, environ), "FILES_TOKEN": SESSION_PREFIX + "x" * 43}, *arguments)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "storage_unavailable" in result.stderr
 
 
 def test_a_port_in_use_is_named(served: Served, environ: dict[str, str]) -> None:
