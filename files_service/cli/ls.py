@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 from files_service.cli.records import show_folder, show_record, with_link
 from files_service.cli.remote import Remote
 from files_service.cli.session import Session
-from storage_adapters import JSON, SORT_FIELDS, Access
+from storage_adapters import SORT_FIELDS, Access
 
 PAGE = 100
 
@@ -40,30 +39,11 @@ def ls(
     if path is not None and given:
         raise click.UsageError("a folder is shown as it is, in the order of paths: leave PATH out, or the options")
     remote = Remote(session.client_settings)
-    params = given | {"owner": owner or remote.owner}
-    entries = _files(remote, params, limit) if path is None else _entries(remote, params | {"path": path}, limit)
+    params = given | {"owner": owner or remote.owner, "limit": min(limit or PAGE, PAGE)}
+    pages = (
+        remote.pages("files.list", params) if path is None else remote.pages("folders.list", {**params, "path": path})
+    )
+    entries = (entry for page in pages for entry in (*page.get("folders", ()), *page["files"]))
     for entry in islice(entries, limit):
         show = show_record if "file_id" in entry else show_folder
         show(with_link(remote, entry), as_json=as_json)
-
-
-def _files(remote: Remote, params: dict[str, Any], limit: int | None) -> Iterator[JSON]:
-    """Yield the files of all pages."""
-    for found in _pages(remote, "files.list", params, limit):
-        yield from found["files"]
-
-
-def _entries(remote: Remote, params: dict[str, Any], limit: int | None) -> Iterator[JSON]:
-    """Yield the folders and files of a folder, page by page."""
-    for found in _pages(remote, "folders.list", params, limit):
-        yield from (*found["folders"], *found["files"])
-
-
-def _pages(remote: Remote, method: str, params: dict[str, Any], limit: int | None) -> Iterator[JSON]:
-    page = {**params, "limit": min(limit or PAGE, PAGE)}
-    while True:
-        found = remote.call(method, page)
-        yield found
-        if found["next_cursor"] is None:
-            return
-        page["cursor"] = found["next_cursor"]

@@ -66,6 +66,16 @@ class Remote:
             url, body = f"{self.url}/rpc/{method}", orjson.dumps(params)
             return self.patiently(lambda: self._send("POST", url, body, headers))["result"]
 
+    def pages(self, method: str, params: Mapping[str, Any]) -> Iterator[Any]:
+        """Call a method of lists and yield all its pages."""
+        page = dict(params)
+        while True:
+            found = self.call(method, page)
+            yield found
+            if found["next_cursor"] is None:
+                return
+            page["cursor"] = found["next_cursor"]
+
     def patiently(self, attempt: Callable[[], T]) -> T:
         """Repeat what meets a proxy without a gateway, with growing pauses. Raises NoneBehindProxy in the end."""
         for failures in range(_MOST_FAILURES):

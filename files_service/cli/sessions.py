@@ -55,23 +55,13 @@ def sessions(
 
 def entries_of(remote: Remote, session_id: str) -> Iterator[JSON]:
     """Yield the files of a session in the order of their paths. Raises FilesError."""
-    page = {"session_id": session_id, "limit": _FILES}
-    while True:
-        found = remote.call("cards.files", page)
+    for found in remote.pages("cards.files", {"session_id": session_id, "limit": _FILES}):
         yield from found["files"]
-        if found["next_cursor"] is None:
-            return
-        page["cursor"] = found["next_cursor"]
 
 
 def _sessions(remote: Remote, owner: str) -> Iterator[JSON]:
-    page = {"owner": owner, "limit": _PAGE}
-    while True:
-        found = remote.call("cards.sessions", page)
+    for found in remote.pages("cards.sessions", {"owner": owner, "limit": _PAGE}):
         yield from found["sessions"]
-        if found["next_cursor"] is None:
-            return
-        page["cursor"] = found["next_cursor"]
 
 
 def _show(session: JSON, *, as_json: bool, reasons: bool = False) -> None:

@@ -92,14 +92,9 @@ def create(
 def list_shares(session: Session, owner: str | None) -> None:
     """Print the links of an owner, the newest first: id, state, downloads, link, label."""
     remote = Remote(session.client_settings)
-    page: dict[str, Any] = {"owner": owner or remote.owner, "limit": 100}
-    while True:
-        found = remote.call("shares.list", page)
+    for found in remote.pages("shares.list", {"owner": owner or remote.owner, "limit": 100}):
         for each in found["shares"]:
             echo(printable(_line(each)))
-        if found["next_cursor"] is None:
-            return
-        page["cursor"] = found["next_cursor"]
 
 
 @share.command()
