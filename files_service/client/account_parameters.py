@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal, Required, TypedDict
+from typing import Literal, Required
+
+from files_service.client.parameters import ActorParams, OwnerParams
 
 RoleName = Literal["user", "admin", "operator"]
 
 
-class ActorParams(TypedDict, total=False):
-    """Parameters shared by all calls, and all parameters of accounts.list_tenants."""
-
-    actor: str | None
-
-
-class RegisterParams(ActorParams, total=False):
-    """accounts.register."""
+class DeviceParams(ActorParams, total=False):
+    """The device and the address of a person who signs in."""
 
     device: str
     address: str
+
+
+class RegisterParams(DeviceParams, total=False):
+    """accounts.register."""
+
     name: Required[str]
     password: Required[str]
     invite: str | None
     request_id: str | None
 
 
-class LoginParams(ActorParams, total=False):
+class LoginParams(DeviceParams, total=False):
     """accounts.login."""
 
-    device: str
-    address: str
     name: Required[str]
     password: Required[str]
     code: str | None
@@ -46,11 +45,9 @@ class ExportParams(TokenParams, total=False):
     cursor: str | None
 
 
-class SetPasswordParams(ActorParams, total=False):
+class SetPasswordParams(DeviceParams, total=False):
     """accounts.set_password."""
 
-    device: str
-    address: str
     password: Required[str]
     token: str | None
     current: str | None
@@ -58,17 +55,15 @@ class SetPasswordParams(ActorParams, total=False):
     request_id: str | None
 
 
-class EndSessionParams(ActorParams, total=False):
+class EndSessionParams(TokenParams, total=False):
     """accounts.end_session."""
 
-    token: Required[str]
     session_id: Required[str]
 
 
-class CreateKeyParams(ActorParams, total=False):
+class CreateKeyParams(TokenParams, total=False):
     """accounts.create_key."""
 
-    token: Required[str]
     label: Required[str]
     scopes: Required[list[str]]
     folder: str | None
@@ -76,17 +71,15 @@ class CreateKeyParams(ActorParams, total=False):
     request_id: str | None
 
 
-class RevokeKeyParams(ActorParams, total=False):
+class RevokeKeyParams(TokenParams, total=False):
     """accounts.revoke_key."""
 
-    token: Required[str]
     key_id: Required[str]
 
 
-class CodeParams(ActorParams, total=False):
+class CodeParams(TokenParams, total=False):
     """accounts.remove_totp."""
 
-    token: Required[str]
     code: Required[str]
 
 
@@ -133,20 +126,13 @@ class CreateParams(ActorParams, total=False):
     request_id: str | None
 
 
-class ListParams(ActorParams, total=False):
+class ListParams(TenantParams, total=False):
     """accounts.list."""
 
-    tenant: str
     limit: int
     cursor: str | None
     prefix: str
     with_usage: bool
-
-
-class OwnerParams(ActorParams, total=False):
-    """accounts.delete."""
-
-    owner: Required[str]
 
 
 class ResetParams(OwnerParams, total=False):
@@ -161,25 +147,22 @@ class InfoParams(OwnerParams, total=False):
     with_usage: bool
 
 
-class UpdateParams(ActorParams, total=False):
+class UpdateParams(OwnerParams, total=False):
     """accounts.update."""
 
-    owner: Required[str]
     role: RoleName | None
     disabled: bool | None
 
 
-class SetQuotaParams(ActorParams, total=False):
+class SetQuotaParams(OwnerParams, total=False):
     """accounts.set_quota."""
 
-    owner: Required[str]
     quota_bytes: Required[int]
 
 
-class SetTenantQuotaParams(ActorParams, total=False):
+class SetTenantQuotaParams(TenantParams, total=False):
     """accounts.set_tenant_quota."""
 
-    tenant: str
     quota_bytes: Required[int]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from files_service.client import account_parameters as params
 from files_service.client import account_results as results
 from files_service.client.caller import Caller, named
+from files_service.client.parameters import ActorParams, OwnerParams
 
 
 class AccountMethods(Caller):
@@ -104,7 +105,7 @@ class AccountMethods(Caller):
         """Change the role of an account, or disable or enable it, which undoes its deletion."""
         return self._call("accounts.update", given)
 
-    def delete(self, **given: Unpack[params.OwnerParams]) -> results.Account:
+    def delete(self, **given: Unpack[OwnerParams]) -> results.Account:
         """Delete an account: its sessions, keys and links end at once, its files go after 14 days."""
         return self._call("accounts.delete", given)
 
@@ -124,6 +125,6 @@ class AccountMethods(Caller):
         """Create a tenant."""
         return self._call("accounts.create_tenant", named(given))
 
-    def list_tenants(self, **given: Unpack[params.ActorParams]) -> dict[str, Any]:
+    def list_tenants(self, **given: Unpack[ActorParams]) -> dict[str, Any]:
         """Return all tenants but the default one."""
         return self._call("accounts.list_tenants", given)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from files_service.client.caller import Caller
+from files_service.client.parameters import ActorParams
 from files_service.client.results import Counted
 
 
-class FileTypesParams(TypedDict, total=False):
+class FileTypesParams(ActorParams, total=False):
     """analytics.file_types."""
 
-    actor: str | None
     owner: str | None
     tenant: str | None
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Required, TypedDict
 
-
-class ActorParams(TypedDict, total=False):
-    """Parameters shared by all calls."""
-
-    actor: str | None
+from files_service.client.parameters import ActorParams, OwnerParams
 
 
 class CardFields(TypedDict, total=False):
@@ -24,35 +20,24 @@ class CardFields(TypedDict, total=False):
     layout: str
 
 
-class InsertedParams(ActorParams, total=False):
+class InsertedParams(OwnerParams, total=False):
     """cards.inserted."""
 
-    owner: Required[str]
     card: Required[CardFields]
     host: str
     listing_sha256: str | None
 
 
-class PermitParams(ActorParams, total=False):
+class PermitParams(OwnerParams, total=False):
     """cards.permit."""
 
-    owner: Required[str]
     card_id: Required[str]
     state: Required[Literal["allowed", "ignored", "unknown"]]
 
 
-class ListParams(ActorParams, total=False):
-    """cards.list, cards.sessions."""
-
-    owner: Required[str]
-    limit: int
-    cursor: str | None
-
-
-class BeginParams(ActorParams, total=False):
+class BeginParams(OwnerParams, total=False):
     """cards.begin."""
 
-    owner: Required[str]
     card_id: Required[str]
     request_id: Required[str]
     verify: Literal["card", "copies"]
@@ -79,10 +64,15 @@ class EntryFields(TypedDict, total=False):
     reason: str
 
 
-class AddParams(ActorParams, total=False):
-    """cards.add."""
+class SessionParams(ActorParams, total=False):
+    """cards.session, cards.verify, cards.receipt."""
 
     session_id: Required[str]
+
+
+class AddParams(SessionParams, total=False):
+    """cards.add."""
+
     files: Required[list[EntryFields]]
 
 
@@ -96,21 +86,14 @@ class SecondReadFields(TypedDict, total=False):
     full: Required[bool]
 
 
-class ProgressParams(ActorParams, total=False):
+class ProgressParams(SessionParams, total=False):
     """cards.progress."""
 
-    session_id: Required[str]
     state: Literal["copying", "interrupted", "uploaded"] | None
     bytes_done: int | None
     new_bytes: int | None
     second_read: SecondReadFields | None
     listing_sha256: str | None
-
-
-class SessionParams(ActorParams, total=False):
-    """cards.session, cards.verify, cards.receipt."""
-
-    session_id: Required[str]
 
 
 class ManifestParams(SessionParams, total=False):
@@ -119,10 +102,9 @@ class ManifestParams(SessionParams, total=False):
     generation: int
 
 
-class FilesParams(ActorParams, total=False):
+class FilesParams(SessionParams, total=False):
     """cards.files."""
 
-    session_id: Required[str]
     limit: int
     cursor: str | None
 
@@ -135,8 +117,7 @@ class KnownItem(TypedDict):
     fast_key: str
 
 
-class KnownParams(ActorParams, total=False):
+class KnownParams(OwnerParams, total=False):
     """files.known."""
 
-    owner: Required[str]
     files: Required[list[KnownItem]]

@@ -7,6 +7,7 @@ from typing import Unpack
 from files_service.client import card_parameters as params
 from files_service.client import card_results as results
 from files_service.client.caller import Caller
+from files_service.client.parameters import OwnerPageParams
 
 
 class CardMethods(Caller):
@@ -20,7 +21,7 @@ class CardMethods(Caller):
         """Allow or ignore a card, or make it unknown again."""
         return self._call("cards.permit", given)
 
-    def list(self, **given: Unpack[params.ListParams]) -> results.CardPage:
+    def list(self, **given: Unpack[OwnerPageParams]) -> results.CardPage:
         """Return one page of an owner's cards, the last inserted first."""
         return self._call("cards.list", given)
 
@@ -52,7 +53,7 @@ class CardMethods(Caller):
         """Return a session with its verdict."""
         return self._call("cards.session", given)
 
-    def sessions(self, **given: Unpack[params.ListParams]) -> results.SessionPage:
+    def sessions(self, **given: Unpack[OwnerPageParams]) -> results.SessionPage:
         """Return one page of an owner's sessions, the newest first."""
         return self._call("cards.sessions", given)
 

@@ -75,30 +75,26 @@ class FilesClient(PlaceMethods, KnownMethods):
         pool_size: int = POOL_SIZE,
     ) -> None:
         super().__init__(_open_transport(url, token, pool_size), timeout)
-        self.tag = TagMethods(self._transport, timeout)
-        self.accounts = AccountMethods(self._transport, timeout)
-        self.shares = ShareMethods(self._transport, timeout)
-        self.analytics = AnalyticsMethods(self._transport, timeout)
-        self.folders = FolderMethods(self._transport, timeout)
-        self.jobs = JobMethods(self._transport, timeout)
-        self.versions = VersionMethods(self._transport, timeout)
-        self.cards = CardMethods(self._transport, timeout)
-        self.notices = NoticeMethods(self._transport, timeout)
+        self._add_groups()
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
         other = object.__new__(FilesClient)
         Caller.__init__(other, self._transport, seconds)
-        other.tag = TagMethods(self._transport, seconds)
-        other.accounts = AccountMethods(self._transport, seconds)
-        other.shares = ShareMethods(self._transport, seconds)
-        other.analytics = AnalyticsMethods(self._transport, seconds)
-        other.folders = FolderMethods(self._transport, seconds)
-        other.jobs = JobMethods(self._transport, seconds)
-        other.versions = VersionMethods(self._transport, seconds)
-        other.cards = CardMethods(self._transport, seconds)
-        other.notices = NoticeMethods(self._transport, seconds)
+        other._add_groups()
         return other
+
+    def _add_groups(self) -> None:
+        at = self._transport, self._timeout
+        self.tag = TagMethods(*at)
+        self.accounts = AccountMethods(*at)
+        self.shares = ShareMethods(*at)
+        self.analytics = AnalyticsMethods(*at)
+        self.folders = FolderMethods(*at)
+        self.jobs = JobMethods(*at)
+        self.versions = VersionMethods(*at)
+        self.cards = CardMethods(*at)
+        self.notices = NoticeMethods(*at)
 
     def close(self) -> None:
         """Close the connections."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, Required, TypedDict
 
+from files_service.client.parameters import ActorParams, OwnerPageParams, OwnerParams
+
 OnConflict = Literal["rename", "fail"]
-
-
-class ActorParams(TypedDict, total=False):
-    """Parameters shared by all calls."""
-
-    actor: str | None
 
 
 class OneOrManyParams(ActorParams, total=False):
@@ -48,43 +44,36 @@ class BulkParams(ActorParams, total=False):
     request_id: str | None
 
 
-class EmptyTrashParams(ActorParams, total=False):
+class EmptyTrashParams(OwnerParams, total=False):
     """files.empty_trash."""
 
-    owner: Required[str]
     request_id: str | None
 
 
-class CreateParams(ActorParams, total=False):
+class CreateParams(OwnerParams, total=False):
     """folders.create."""
 
-    owner: Required[str]
     path: Required[str]
 
 
-class ListParams(ActorParams, total=False):
+class ListParams(OwnerPageParams, total=False):
     """folders.list."""
 
-    owner: Required[str]
     path: str
-    limit: int
-    cursor: str | None
 
 
-class MoveParams(ActorParams, total=False):
+class MoveParams(OwnerParams, total=False):
     """folders.move."""
 
-    owner: Required[str]
     path: Required[str]
     to: Required[str]
     on_conflict: Literal["rename", "merge", "fail"]
     request_id: str | None
 
 
-class RemoveParams(ActorParams, total=False):
+class RemoveParams(OwnerParams, total=False):
     """folders.remove."""
 
-    owner: Required[str]
     path: Required[str]
     request_id: str | None
 
@@ -95,10 +84,9 @@ class RestoreParams(RemoveParams, total=False):
     trashed_at: Required[int]
 
 
-class TrashedParams(ActorParams, total=False):
-    """folders.trashed."""
+class TrashedParams(OwnerParams, total=False):
+    """folders.trashed, jobs.list."""
 
-    owner: Required[str]
     limit: int
 
 
@@ -106,10 +94,3 @@ class JobParams(ActorParams, total=False):
     """jobs.info, jobs.cancel."""
 
     job_id: Required[str]
-
-
-class JobsParams(ActorParams, total=False):
-    """jobs.list."""
-
-    owner: Required[str]
-    limit: int

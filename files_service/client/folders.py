@@ -44,7 +44,7 @@ class JobMethods(Caller):
         """Return a job and its progress."""
         return self._call("jobs.info", given)
 
-    def list(self, **given: Unpack[params.JobsParams]) -> results.Jobs:
+    def list(self, **given: Unpack[params.TrashedParams]) -> results.Jobs:
         """Return jobs of an owner of the last seven days: those that run, then the newest."""
         return self._call("jobs.list", given)
 

@@ -5,20 +5,7 @@ from __future__ import annotations
 from typing import Any, Required, TypedDict, Unpack
 
 from files_service.client.caller import Caller
-
-
-class OwnerParams(TypedDict, total=False):
-    """notices.channels."""
-
-    actor: str | None
-    owner: Required[str]
-
-
-class ListParams(OwnerParams, total=False):
-    """notices.list."""
-
-    limit: int
-    cursor: str | None
+from files_service.client.parameters import OwnerPageParams, OwnerParams
 
 
 class ReadParams(OwnerParams, total=False):
@@ -99,7 +86,7 @@ class RemovedChannel(TypedDict):
 class NoticeMethods(Caller):
     """Notices of an owner, and channels where it wants to be told of its cards and uploads."""
 
-    def list(self, **given: Unpack[ListParams]) -> NoticePage:
+    def list(self, **given: Unpack[OwnerPageParams]) -> NoticePage:
         """Return one page of an owner's notices, the newest first, and the number of unread ones."""
         return self._call("notices.list", given)
 

@@ -7,8 +7,23 @@ from typing import Any, Literal, Required, TypedDict
 AccessLevel = Literal["private", "shared", "unlisted", "public"]
 
 
-class _Params(TypedDict, total=False):
+class ActorParams(TypedDict, total=False):
+    """Parameters shared by all calls."""
+
     actor: str | None
+
+
+class OwnerParams(ActorParams, total=False):
+    """Parameters shared by calls about what an owner has."""
+
+    owner: Required[str]
+
+
+class OwnerPageParams(OwnerParams, total=False):
+    """Parameters shared by calls for a page of what an owner has."""
+
+    limit: int
+    cursor: str | None
 
 
 class PartDeclaration(TypedDict, total=False):
@@ -40,10 +55,9 @@ class PostAction(TypedDict):
     update: Changes
 
 
-class UploadParams(_Params, total=False):
+class UploadParams(OwnerParams, total=False):
     """files.upload: ``name``, or ``path``."""
 
-    owner: Required[str]
     name: str | None
     path: str | None
     on_conflict: Literal["rename", "fail"]
@@ -63,7 +77,7 @@ class UploadParams(_Params, total=False):
     post_action: PostAction | None
 
 
-class FinishParams(_Params, total=False):
+class FinishParams(ActorParams, total=False):
     """files.finish: key and bucket, or file_id and part_id."""
 
     key: str
@@ -78,7 +92,7 @@ class FinishParams(_Params, total=False):
     wait: bool
 
 
-class FileParams(_Params, total=False):
+class FileParams(ActorParams, total=False):
     """The parameters shared by calls about one file."""
 
     file_id: Required[str]
@@ -97,7 +111,7 @@ class ProcessParams(FileParams, total=False):
     force: bool
 
 
-class InfoParams(_Params, total=False):
+class InfoParams(ActorParams, total=False):
     """files.info: file_id, or owner and alias."""
 
     file_id: str
@@ -111,10 +125,9 @@ class DataParams(FileParams, total=False):
     fields: Required[list[str]]
 
 
-class HeadParams(_Params, total=False):
+class HeadParams(OwnerParams, total=False):
     """files.head."""
 
-    owner: Required[str]
     aliases: Required[list[str]]
 
 
@@ -126,7 +139,7 @@ class DownloadParams(FileParams, total=False):
     expires_seconds: int
 
 
-class ArchiveParams(_Params, total=False):
+class ArchiveParams(ActorParams, total=False):
     """files.archive."""
 
     file_ids: list[str]
@@ -135,7 +148,7 @@ class ArchiveParams(_Params, total=False):
     name: str
 
 
-class ListParams(_Params, total=False):
+class ListParams(ActorParams, total=False):
     """files.list."""
 
     owner: str | None
@@ -156,17 +169,14 @@ class ListParams(_Params, total=False):
     trashed: bool
 
 
-class TimelineParams(_Params, total=False):
+class TimelineParams(OwnerPageParams, total=False):
     """files.timeline."""
 
-    owner: Required[str]
     month: str | None
     kind: Literal["image", "video"] | None
-    limit: int
-    cursor: str | None
 
 
-class UsageParams(_Params, total=False):
+class UsageParams(ActorParams, total=False):
     """files.count and files.report."""
 
     owner: str | None
@@ -181,7 +191,7 @@ class UpdateParams(FileParams, total=False):
     expected_revision: int | None
 
 
-class AccessParams(_Params, total=False):
+class AccessParams(ActorParams, total=False):
     """files.access."""
 
     file_ids: Required[list[str]]
@@ -203,7 +213,7 @@ class CloneParams(FileParams, total=False):
     request_id: str | None
 
 
-class SyncParams(_Params, total=False):
+class SyncParams(ActorParams, total=False):
     """files.sync."""
 
     owner: str | None
@@ -220,17 +230,16 @@ class TagParams(FileParams, total=False):
     tags: Required[list[str]]
 
 
-class TagManyParams(_Params, total=False):
+class TagManyParams(ActorParams, total=False):
     """files.tag.add, files.tag.remove and files.tag.sync of many files, each with its own result."""
 
     file_ids: Required[list[str]]
     tags: Required[list[str]]
 
 
-class TagAccessParams(_Params, total=False):
+class TagAccessParams(OwnerParams, total=False):
     """files.tag.access."""
 
-    owner: Required[str]
     tag: Required[str]
     access: Required[AccessLevel]
     cursor: str | None

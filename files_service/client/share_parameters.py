@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, Required, TypedDict
 
-
-class ActorParams(TypedDict, total=False):
-    """Parameters shared by all calls."""
-
-    actor: str | None
+from files_service.client.parameters import ActorParams, OwnerParams
 
 
-class ShareChanges(TypedDict, total=False):
-    """Fields of a share to set; what is absent stays."""
+class ShareFields(TypedDict, total=False):
+    """Fields of a share that its owner sets."""
 
     items: list[str]
     versions: dict[str, str]
@@ -31,40 +27,19 @@ class ShareChanges(TypedDict, total=False):
     max_files: int | None
     max_bytes: int | None
     max_files_per_address: int | None
+
+
+class ShareChanges(ShareFields, total=False):
+    """Fields of a share to set; what is absent stays."""
+
     state: Literal["active", "paused"]
 
 
-class CreateParams(ActorParams, total=False):
+class CreateParams(OwnerParams, ShareFields, total=False):
     """shares.create."""
 
-    owner: Required[str]
     kind: Literal["view", "collect", "drop"]
-    items: list[str]
-    versions: dict[str, str]
-    path: str | None
-    label: str
-    title: str
-    message: str
-    password: str | None
-    starts_at: int | None
-    expires_at: int | None
-    max_downloads: int | None
-    allow_download: bool
-    show_metadata: bool
-    notify: bool
-    require_name: bool
-    max_files: int | None
-    max_bytes: int | None
-    max_files_per_address: int | None
     request_id: str | None
-
-
-class ListParams(ActorParams, total=False):
-    """shares.list."""
-
-    owner: Required[str]
-    limit: int
-    cursor: str | None
 
 
 class ShareParams(ActorParams, total=False):

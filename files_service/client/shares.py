@@ -7,6 +7,7 @@ from typing import Unpack
 from files_service.client import share_parameters as params
 from files_service.client import share_results as results
 from files_service.client.caller import Caller, named
+from files_service.client.parameters import OwnerPageParams
 
 
 class ShareMethods(Caller):
@@ -16,7 +17,7 @@ class ShareMethods(Caller):
         """Make a link to files of an owner; private ones become ``shared``."""
         return self._call("shares.create", named(given))
 
-    def list(self, **given: Unpack[params.ListParams]) -> results.SharePage:
+    def list(self, **given: Unpack[OwnerPageParams]) -> results.SharePage:
         """Return one page of an owner's shares, the newest first."""
         return self._call("shares.list", given)
 

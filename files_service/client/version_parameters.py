@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict
+from typing import Required
+
+from files_service.client.parameters import DownloadParams as FileDownloadParams
+from files_service.client.parameters import FileParams
 
 
-class ListParams(TypedDict, total=False):
-    """versions.list."""
-
-    actor: str | None
-    file_id: Required[str]
-
-
-class VersionParams(ListParams, total=False):
+class VersionParams(FileParams, total=False):
     """versions.restore, versions.remove."""
 
     version_id: Required[str]
@@ -24,9 +20,5 @@ class LabelParams(VersionParams, total=False):
     label: Required[str | None]
 
 
-class DownloadParams(VersionParams, total=False):
+class DownloadParams(VersionParams, FileDownloadParams, total=False):
     """versions.download."""
-
-    parts: list[str] | None
-    attachment: bool
-    expires_seconds: int

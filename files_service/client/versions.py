@@ -7,12 +7,13 @@ from typing import Unpack
 from files_service.client import results
 from files_service.client import version_parameters as params
 from files_service.client.caller import Caller
+from files_service.client.parameters import FileParams
 
 
 class VersionMethods(Caller):
     """Former contents of files."""
 
-    def list(self, **given: Unpack[params.ListParams]) -> results.Versions:
+    def list(self, **given: Unpack[FileParams]) -> results.Versions:
         """Return the versions of a file, the newest first; the current content is one of them."""
         return self._call("versions.list", given)
 
