@@ -16,7 +16,7 @@ from files_service.gateway.auth.cookies import COOKIE
 from files_service.gateway.state import Gateway
 from files_service.gateway.watching import LOOK_SECONDS
 from files_service.services.accounts.account import require_account
-from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS, Client, begin_session
+from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, MOST_SESSIONS, SEEN_MS, Client, begin_session
 from files_service.services.accounts.sign_in import sign_out as end_session
 from files_service.services.opening import open_core
 from tests.cores import at, attempt, call, refusal, settings_for
@@ -198,6 +198,22 @@ def test_a_session_ends_without_use_and_at_the_latest_after_its_longest_time(ser
         if not isinstance(attempt(at(core, now), "accounts.identify", token=token), dict):
             break
     assert now - start == (IDLE_MS if step == IDLE_MS else LONGEST_MS)
+
+
+def test_an_account_has_a_bounded_number_of_sessions_and_the_unused_ones_end(served: Served) -> None:
+    core = served.core
+    used, bobs = (call(core, "accounts.register", name=name, password=PASSWORD)["token"] for name in ("ann", "bob"))
+    unused, start = call(core, "accounts.login", name="ann", password=PASSWORD)["token"], core.clock()
+    assert Person(served, unused).is_signed_in
+    later = at(core, start + SEEN_MS + 1)
+    core.identities.clear()
+    call(later, "accounts.identify", token=used)
+    for _ in range(MOST_SESSIONS - 1):
+        newest = call(later, "accounts.login", name="ann", password=PASSWORD)["token"]
+    assert len(call(later, "accounts.list_sessions", token=newest)["sessions"]) == MOST_SESSIONS
+    assert refusal(later, "accounts.identify", token=unused).code == "unauthorized"
+    for token in (used, newest, bobs):
+        call(later, "accounts.identify", token=token)
 
 
 def test_the_last_use_is_written_now_and_then(served: Served) -> None:

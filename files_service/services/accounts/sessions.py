@@ -17,6 +17,8 @@ IDLE_MS, LONGEST_MS = 30 * DAY_MS, 90 * DAY_MS
 # The last use is written at most this often.
 SEEN_MS = 5 * 60 * 1000
 MAX_DEVICE = 200
+# Of one account: programs that sign in at each run and never sign out would leave as many as they run in 30 days.
+MOST_SESSIONS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,18 @@ def begin_session(core: Core, account: Account, client: Client) -> tuple[str, Do
         names=(session_id,),
         expires_at=now + IDLE_MS,
     )
-    return token, documents.put(core, document)
+    begun = documents.put(core, document)
+    _end_unused(core, account, but=begun.document_id)
+    return token, begun
+
+
+def _end_unused(core: Core, account: Account, *, but: str) -> None:
+    """End the sessions beyond ``MOST_SESSIONS`` that were not used for the longest time."""
+    others = [each for each in _sessions_of(core, account.account_id) if each.document_id != but]
+    others.sort(key=lambda each: (each.body["epoch"], each.body["seen_at"]))
+    for unused in others[: max(0, len(others) + 1 - MOST_SESSIONS)]:
+        documents.delete(core, unused)
+        core.identities.forget(unused.document_id)
 
 
 def touch(core: Core, session: Document) -> Document:
