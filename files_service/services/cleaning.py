@@ -41,7 +41,9 @@ def clean(core: Core, tombstone: Tombstone, *, deleted: bool) -> None:
     for part in tombstone.parts:
         if part.bucket != core.blobs.bucket:
             foreign = part.bucket
-        elif deleted:
+            continue
+        content.end_parts(core, part)
+        if deleted:
             content.forget_chunks(core, part)
         else:
             content.delete(core, part)

@@ -70,6 +70,12 @@ def complete_parts(core: Core, part: Part) -> None:
             core.blobs.complete_upload(part.key, size=part.size)
 
 
+def end_parts(core: Core, part: Part) -> None:
+    """End what a client sends straight to the store for a part that has not come; its addresses take nothing more."""
+    if part.received_at is None and isinstance(core.blobs, SupportsPartUploads):
+        core.blobs.end_uploads(part.key)
+
+
 def manifest_info(part: Part, upload: Upload) -> BlobInfo:
     """Describe a part whose content is this manifest, as a blob store would."""
     assert upload.size is not None

@@ -79,8 +79,9 @@ class StartsUploads(ABC):
     ) -> SignedUrl:
         """Begin an upload of exactly ``size`` bytes; the answer has secrets by which any client may send them.
 
-        Of several uploads to one key the first that is complete wins, and the others cannot be completed. Bytes of
-        another size are not stored. Raises BlobExists when the key is taken, InvalidKey.
+        Of several uploads to one key the first that is complete wins, and the others cannot be completed; a store that
+        keeps what has come of each may end the oldest of more than three. Bytes of another size are not stored. Raises
+        BlobExists when the key is taken, InvalidKey.
         """
 
 
@@ -107,6 +108,13 @@ class SupportsPartUploads(StartsUploads):
 
         Return the blob that is there, also when it came otherwise. Raises BlobNotFound when there is none and no
         upload has all of its ``size`` bytes, InvalidKey. Doing it again, or at once in several processes, is harmless.
+        """
+
+    @abstractmethod
+    def end_uploads(self, key: str) -> None:
+        """End the uploads to the key: their addresses take nothing more, and the parts that have come are deleted.
+
+        A blob that is there stays. Doing it again is harmless. Raises InvalidKey.
         """
 
 

@@ -92,6 +92,21 @@ class PartUploadsContract:
         assert store.complete_upload(KEY, size=4) == first
         assert read(store) == b"fast"
 
+    def test_uploads_that_are_ended_take_nothing_more_and_leave_a_blob_as_it_is(self, store: PartsStore) -> None:
+        begun = begin(store, b"late")
+        assert send(begun, 0, b"late") == 200
+        there = put(store)
+        for _ in range(2):
+            store.end_uploads(KEY)
+        assert send(begun, 0, b"late") == 404
+        assert (store.head(KEY), read(store)) == (there, b"some bytes")
+
+    def test_uploads_that_are_begun_again_and_again_end(self, store: PartsStore) -> None:
+        begun = [begin(store, b"content") for _ in range(6)]
+        assert [send(each, 0, b"content") for each in begun].count(200) <= 3
+        assert send(begun[-1], 0, b"content") == 200
+        assert store.complete_upload(KEY, size=7).size == 7
+
     def test_whoever_else_wrote_the_key_is_not_overwritten(self, store: PartsStore) -> None:
         begun = begin(store, b"late")
         assert send(begun, 0, b"late") == 200
@@ -119,3 +134,5 @@ class PartUploadsContract:
             store.start_upload(key, content_type="a/b", size=1, now=0)
         with pytest.raises(InvalidKey):
             store.complete_upload(key, size=1)
+        with pytest.raises(InvalidKey):
+            store.end_uploads(key)

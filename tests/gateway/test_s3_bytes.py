@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from files_service.services.cleaning import clean_early
 from storage_adapters import JSON
 from tests.cores import announced, call
 from tests.gateway.owners import bearer
@@ -86,6 +87,18 @@ def test_the_sweeper_completes_what_nobody_finished(served: Served) -> None:
     assert dry["finished"] == []
     assert served.result("files.sync", older_than_seconds=0)["finished"] == [record["file_id"]]
     assert_is(served, record["file_id"], CONTENT)
+
+
+def test_addresses_of_a_removed_file_take_nothing_more_and_what_came_is_deleted(served: Served) -> None:
+    record = declare(served, CONTENT)
+    upload = record["parts"][0]["upload"]
+    send_parts(upload, CONTENT)
+    assert requests.get(upload["url"], timeout=TIMEOUT).status_code == 200
+    served.result("files.remove", file_id=record["file_id"])
+    clean_early(served.core, [record["file_id"]])
+    for method, address in (("GET", upload["url"]), ("PUT", upload["parts"][0]["url"])):
+        content = CONTENT[: upload["parts"][0]["size"]] if method == "PUT" else None
+        assert requests.request(method, address, data=content, timeout=TIMEOUT).status_code == 404, method
 
 
 def test_bytes_other_than_declared_fail_in_processing(served: Served) -> None:

@@ -242,6 +242,11 @@ class _DirectPartUploads(_DirectUploads, SupportsPartUploads):
         self._inner.complete_upload(key, size=size)
         return self.head(key)
 
+    def end_uploads(self, key: str) -> None:
+        """See ``SupportsPartUploads``."""
+        assert isinstance(self._inner, SupportsPartUploads)
+        self._inner.end_uploads(key)
+
 
 class _PublicUrls(ForwardsPublicUrls, EncryptedBlobStore):
     pass

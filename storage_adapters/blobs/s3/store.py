@@ -23,7 +23,7 @@ from storage_adapters.blobs.bucket_writer import CREATED_AT, WRITER
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.s3.api import COPY_BYTES, S3Api
 from storage_adapters.blobs.s3.claims import Claims
-from storage_adapters.blobs.s3.client import OtherObject, open_client
+from storage_adapters.blobs.s3.client import NoConditions, OtherObject, open_client
 from storage_adapters.blobs.s3.conditions import Conditions
 from storage_adapters.blobs.s3.direct import DirectReads
 from storage_adapters.blobs.s3.inserting import Inserter, Taken
@@ -34,12 +34,14 @@ from storage_adapters.blobs.s3.pinging import Pinger
 from storage_adapters.blobs.s3.reading import pieces
 from storage_adapters.blobs.s3.signing import RequestSigner, Secret, UrlSigner
 from storage_adapters.blobs.s3.writer import S3BlobWriter, metadata_of
-from storage_adapters.errors import BlobExists, BlobNotFound, NoAddress, StorageUnavailable
+from storage_adapters.errors import BlobExists, BlobNotFound, NoAddress, StorageDenied, StorageUnavailable
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import SupportsPartUploads, SupportsWholeWrites
 from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo, SignedPart, SignedUrl
 
+# Uploads to one key at a time.
+OPEN_UPLOADS = 3
 # Requests for the descriptions of a page of a list.
 _LOOKED_AT_ONCE = 16
 
@@ -156,6 +158,8 @@ class S3BlobStore(BucketStore, SupportsPartUploads, SupportsWholeWrites):
         with suppress(BlobNotFound):
             raise BlobExists(self.head(key))
         metadata = {CREATED_AT: str(now), WRITER: secrets.token_hex(16)}
+        # The parts of each are stored, and no quota counts those of many uploads to one key.
+        self._end_uploads(name, but=OPEN_UPLOADS - 1)
         upload = self._api.begin(name, content_type=content_type, metadata=metadata, sums=False)
         at, named = self._clock(), {"uploadId": upload.upload_id}
         parts = tuple(
@@ -196,6 +200,17 @@ class S3BlobStore(BucketStore, SupportsPartUploads, SupportsWholeWrites):
                         self._api.abort(other)
                     return self._info(found)
         raise BlobNotFound(f"no upload to {key} is whole")
+
+    def end_uploads(self, key: str) -> None:
+        """See ``SupportsPartUploads``."""
+        self._end_uploads(self._name(key))
+
+    def _end_uploads(self, name: str, *, but: int = 0) -> None:
+        """End the oldest uploads to a name; what cannot be listed, the lifecycle of the bucket ends."""
+        with suppress(StorageDenied, NoConditions):
+            uploads = self._api.uploads(name)
+            for upload in uploads[: max(0, len(uploads) - but)]:
+                self._api.abort(upload)
 
     def _writer(self, name: str, content_type: str, now: int, digests: Digests, over: str | None = None) -> BlobWriter:
         return S3BlobWriter(
