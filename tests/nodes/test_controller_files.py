@@ -77,6 +77,16 @@ def test_a_file_is_shown_with_the_places_of_its_chunks(served: Served) -> None:
     assert ([each["order"] for each in page["chunks"]], page["next_start"]) == ([1], 2_048)
 
 
+def test_readers_who_are_not_the_owner_see_no_places(served: Served) -> None:
+    file_id = uploaded(served)
+    served.result("files.process", file_id=file_id)
+    served.result("files.access", file_ids=[file_id], access="public")
+    for headers in (BOB, {}):
+        found = chunks(served, file_id, headers=headers)
+        assert [set(each) for each in found["chunks"]] == [{"id", "order", "offset", "size"}] * len(pieces())
+    assert chunks(served, file_id)["chunks"][0]["location"] == ["memory"]
+
+
 def test_chunks_that_the_owner_has_stored_are_described_instead_of_sent(served: Served) -> None:
     uploaded(served)
     file_id = begun(served)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from files_service.domain.access import may_change
 from files_service.domain.chunking import chunk_key_beside, manifest_of
 from files_service.nodes.controller.controller import Controller
 from files_service.services.content import chunks_of, open_upload
@@ -44,30 +45,34 @@ class Confirmed:
 def file_with_locations(controller: Controller, file_id: str, actor: str | None, *, start: int, limit: int) -> JSON:
     """Return a page of a file's chunks with their locations; ``next_start`` is there when others follow.
 
-    A chunk that no node has, while all have answered, is ``lost``. Raises NotFound, Forbidden.
+    A chunk that no node has, while all have answered, is ``lost``. Readers who may not change the file see no places,
+    and no node is asked for them. Raises NotFound, Forbidden.
     """
     core = controller.core
     record = readable(core, file_id, actor)
-    slots = list(islice(_slots(controller, record, start), limit + 1))
+    with_places = may_change(record, actor)
+    slots = list(islice(_slots(controller, record, start, pieces=with_places), limit + 1))
     shown, rest = slots[:limit], slots[limit:]
-    chunks = [
+    chunks: list[JSON] = [
         {
             "id": slot.chunk_id,
             "order": slot.offset // core.settings.chunk_bytes,
             "offset": slot.offset,
             "size": slot.size,
-            "location": confirmed.nodes,
-            "unknown": confirmed.unknown,
-            **({"lost": True} if not confirmed.nodes and not confirmed.unknown else {}),
         }
-        for slot, confirmed in zip(shown, _confirm(controller, shown), strict=True)
+        for slot in shown
     ]
+    if with_places:
+        for chunk, confirmed in zip(chunks, _confirm(controller, shown), strict=True):
+            chunk |= {"location": confirmed.nodes, "unknown": confirmed.unknown}
+            if not confirmed.nodes and not confirmed.unknown:
+                chunk["lost"] = True
     page = {"id": record.file_id, "name": record.name, "uploaded_at": record.uploaded_at, "chunks": chunks}
     return {**page, "next_start": rest[0].offset} if rest else page
 
 
-def _slots(controller: Controller, record: FileRecord, start: int) -> Iterator[Slot]:
-    """Yield the chunks from the one on that holds ``start`` or comes next."""
+def _slots(controller: Controller, record: FileRecord, start: int, *, pieces: bool) -> Iterator[Slot]:
+    """Yield the chunks from the one on that holds ``start`` or comes next; with ``pieces`` of a blob those on nodes."""
     core, begin = controller.core, 0
     for part in record.parts:
         offset = start - begin
@@ -78,14 +83,14 @@ def _slots(controller: Controller, record: FileRecord, start: int) -> Iterator[S
                 key = chunk_key_beside(part.key, chunk)
                 yield Slot(key, chunk.object_id, begin + chunk.offset, chunk.size)
         elif part.received_at is not None and (offset <= 0 or offset < part.size):
-            yield from _of_blob(controller, part, begin, max(0, offset))
+            yield from _of_blob(controller, part, begin, max(0, offset), pieces=pieces)
         begin += part.size
 
 
-def _of_blob(controller: Controller, part: Part, begin: int, offset: int) -> Iterator[Slot]:
+def _of_blob(controller: Controller, part: Part, begin: int, offset: int, *, pieces: bool) -> Iterator[Slot]:
     """Yield the pieces of a part that is one blob; the blob itself where it has none."""
     whole = Slot(part.key, part.part_id, begin, part.size)
-    names = piece_names(_named(controller, [whole])[0].name) if controller.has_nodes else []
+    names = piece_names(_named(controller, [whole])[0].name) if pieces and controller.has_nodes else []
     if not names:
         yield whole
     for number in range(offset // PIECE_BYTES, len(names)):
