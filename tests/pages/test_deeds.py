@@ -165,7 +165,7 @@ def test_an_access_that_is_not_set_is_told_in_its_dialog(visits: Visits, gateway
 
 
 def test_a_message_is_before_the_dialog_that_is_open_and_stays_when_it_closes(visits: Visits, gateway: Served) -> None:
-    page = with_files(visits, gateway, "tess", 1)
+    page = with_files(visits, gateway, "val", 1)
     page.get_by_role("button", name="Share").click()
     page.locator("dialog summary", has_text="Address of the file").click()
     toasts = page.get_by_role("dialog").get_by_role("status")

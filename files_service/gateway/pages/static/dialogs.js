@@ -1,17 +1,7 @@
 // Dialogs that ask something. Each resolves when it is closed: with what was entered, or with nothing.
 
-import { button, element, field } from "./elements.js";
+import { button, element, field, openDialog } from "./elements.js";
 import { failure } from "./words.js";
-
-// Opens a dialog over the page. Messages go into it: behind it nobody could press their buttons or hear them.
-export function open(dialog) {
-  const messages = document.querySelectorAll("#toasts, #news");
-  const [home] = [...messages].map((each) => each.parentElement);
-  document.body.append(dialog);
-  dialog.showModal();
-  dialog.append(...messages);
-  dialog.addEventListener("close", () => (home?.isConnected ? home : document.body).append(...messages));
-}
 
 // Asks in a dialog. `submit` gets the form's data and may fail, which is said beside the buttons; its answer is the result.
 export function ask({ title, content = [], accept, danger = false, submit }) {
@@ -25,7 +15,7 @@ export function ask({ title, content = [], accept, danger = false, submit }) {
   const form = element("form", { method: "dialog" }, heading, ...content, wrong, buttons);
   const dialog = element("dialog", {}, form);
   dialog.setAttribute("aria-labelledby", heading.id);
-  open(dialog);
+  openDialog(dialog);
   (dialog.querySelector("[autofocus], input, select, textarea") ?? (danger ? no : yes)).focus();
   return new Promise((resolve) => {
     let result;

@@ -1,4 +1,4 @@
-// Elements that scripts make.
+// Elements that scripts make, and the dialogs in which they stand.
 
 import { base } from "./server.js";
 
@@ -36,4 +36,14 @@ export function icon(name) {
   use.setAttribute("href", `${base}/static/icons.svg#${name}`);
   svg.append(use);
   return svg;
+}
+
+// Opens a dialog over the page. Messages go into it: behind it nobody could press their buttons or hear them.
+export function openDialog(dialog) {
+  const messages = document.querySelectorAll("#toasts, #news");
+  const [home] = [...messages].map((each) => each.parentElement);
+  document.body.append(dialog);
+  dialog.showModal();
+  dialog.append(...messages);
+  dialog.addEventListener("close", () => (home?.isConnected ? home : document.body).append(...messages));
 }

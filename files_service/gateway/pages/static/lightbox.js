@@ -1,7 +1,6 @@
 // One picture or video over the whole page; the address says which.
 
-import { open } from "./dialogs.js";
-import { button, element, icon } from "./elements.js";
+import { button, element, icon, openDialog } from "./elements.js";
 import { base, read } from "./server.js";
 import * as words from "./words.js";
 
@@ -135,7 +134,7 @@ export function openLightbox(photo, series) {
     if ([before, document.body].includes(document.activeElement)) series.reveal(at);
   });
   const before = document.activeElement;
-  open(dialog);
+  openDialog(dialog);
   show(photo);
 }
 

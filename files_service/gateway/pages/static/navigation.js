@@ -57,6 +57,7 @@ async function show(url, scroll, enter = () => {}) {
   loading?.abort();
   const { signal } = (loading = new AbortController());
   const askedAt = performance.now();
+  const before = document.activeElement;
   let fresh;
   try {
     const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
@@ -75,12 +76,13 @@ async function show(url, scroll, enter = () => {}) {
   const swap = () => {
     document.getElementById("main").replaceWith(fresh.getElementById("main"));
     document.title = fresh.title;
-    mark(fresh);
+    mark(fresh, before);
     scrollTo(0, scroll);
   };
   await swapped(swap);
-  document.querySelector("h1")?.setAttribute("tabindex", "-1");
-  document.querySelector("h1")?.focus({ preventScroll: true });
+  const heading = document.querySelector("h1");
+  heading?.setAttribute("tabindex", "-1");
+  if ([before, document.body].includes(document.activeElement)) heading?.focus({ preventScroll: true });
   contentOf(askedAt);
   showScreen();
 }
@@ -95,12 +97,14 @@ async function swapped(swap) {
 }
 
 // The map and the search field are those of the page that is shown now.
-function mark(fresh) {
+function mark(fresh, before) {
   const here = new Map([...fresh.querySelectorAll(".map a")].map((link) => [link.href, link.getAttribute("aria-current")]));
   for (const link of document.querySelectorAll(".map a")) {
     if (here.get(link.href)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.querySelector("#search input").value = fresh.querySelector("#search input")?.value ?? "";
+  const search = document.querySelector("#search input");
+  // Whoever has gone on to write there is not interrupted.
+  if (search !== document.activeElement || search === before) search.value = fresh.querySelector("#search input")?.value ?? "";
   for (const open of document.querySelectorAll("details[open]:is(.menu, .others)")) open.open = false;
 }

@@ -1,0 +1,41 @@
+"""What is done early: while a page is on its way, or not all of it is there."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Route, expect
+
+from tests.gateway.serving import Served
+from tests.pages.visits import Visits
+
+# A click on the picture of a page that moves hits nothing, so that it moves for no longer than between two clicks.
+LONGEST_MS = 100
+MOVES = """() => document.startViewTransition(() => {}).ready.then(
+    () => document.getAnimations().map((each) => each.effect.getTiming().duration))"""
+
+
+def test_what_is_written_while_a_page_comes_stays(visits: Visits, gateway: Served) -> None:
+    page = visits.signed_in(f"http://127.0.0.1:{gateway.port}", "eli")
+    held: list[Route] = []
+    page.route(re.compile("/trash$"), lambda route: held.append(route))
+    with page.expect_request(re.compile("/trash$")):
+        page.locator(".map").get_by_role("link", name="Trash").first.click()
+    search = page.get_by_role("searchbox")
+    search.focus()
+    page.keyboard.type("har")
+    held[0].continue_()
+    expect(page.locator("h1")).to_have_text("Trash")
+    page.keyboard.type("bour")
+    expect(search).to_have_value("harbour")
+    expect(search).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_be_focused()
+    expect(page.locator(".empty")).to_contain_text("Nothing found for “harbour”")
+
+
+def test_a_page_that_comes_moves_for_a_moment(visits: Visits, gateway: Served) -> None:
+    page = visits.signed_in(f"http://127.0.0.1:{gateway.port}", "eli")
+    durations = page.evaluate(MOVES)
+    assert durations
+    assert max(durations) <= LONGEST_MS
