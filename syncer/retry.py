@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from files_service.runtime.backoff import delay_after
-from storage_adapters import NoStore, StorageUnavailable
+from storage_adapters import NoStore, SchemaMismatch, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +26,8 @@ class Stopped(Exception):
 class Retry:
     """Retries of a call until the store is back: for ever, or ``patience_seconds`` from a series' first failure.
 
-    Nobody waits with patience for a store that is not there: its URL is wrong, or it has to be made first.
-
-    The first failure of a series is logged, and its end.
+    Patience does not help where there is no store, or one with another schema: somebody has to do something first. The
+    first failure of a series that is retried is logged, and its end.
     """
 
     def __init__(
@@ -58,13 +57,14 @@ class Retry:
 
     def _fail(self, error: StorageUnavailable) -> None:
         self._on_failure()
+        self._since = self._since if self._failures else time.monotonic()
+        patience = self._patience_seconds
+        is_hopeless = isinstance(error, (NoStore, SchemaMismatch))
+        if patience is not None and (is_hopeless or time.monotonic() - self._since >= patience):
+            raise error
         if not self._failures:
-            self._since = time.monotonic()
             logger.warning("a store is unavailable", extra={"error": str(error)})
         self._failures += 1
-        waited = time.monotonic() - self._since
-        if self._patience_seconds is not None and (waited >= self._patience_seconds or isinstance(error, NoStore)):
-            raise error
         self.stopping.wait(delay_after(self._failures, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS))
 
     def _succeed(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import StorageUnavailable
+from storage_adapters import NoStore, SchemaMismatch, StorageUnavailable
 from syncer.metrics import Metrics
 from syncer.pair import Pair
 from syncer.repair import repair
@@ -86,6 +86,19 @@ def test_a_step_is_repeated_until_the_stores_are_back_or_the_patience_ends() -> 
     stopping.set()
     with pytest.raises(Stopped):
         Retry(stopping).call(step)
+
+
+@pytest.mark.parametrize("error", [NoStore("sqlite:///x"), SchemaMismatch("redis", found="2", known="1")])
+def test_patience_ends_at_once_where_somebody_has_to_do_something(
+    error: StorageUnavailable, caplog: pytest.LogCaptureFixture
+) -> None:
+    def step() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        Retry(threading.Event(), patience_seconds=3_600).call(step)
+    # What is raised is told by the command, and not twice.
+    assert caplog.messages == []
 
 
 def test_the_metrics_of_a_running_syncer_are_served(tmp_path: Path) -> None:
