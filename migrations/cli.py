@@ -133,7 +133,7 @@ def verify(store: str, *, as_json: bool, **limits: Any) -> None:
             numbers = ", ".join(str(result["step"]) for result in results)
             echo(f"verified: step {numbers}")
         else:
-            echo("nothing to verify: the store is empty, or no step is applied (`up` applies them)")
+            echo("nothing to verify: the store is not set up, or no step is applied (`up` does both)")
 
 
 @cli.command()

@@ -37,7 +37,9 @@ class ProgressBars:
         if key not in self._tasks:
             label = f"step {step.number}: {progress.stage}" if step else progress.stage
             self._tasks[key] = self._bars.add_task(label, total=progress.total)
-        self._bars.update(self._tasks[key], completed=progress.done)
+        # The last batch may be a smaller one than was asked for.
+        done = progress.done if progress.total is None else min(progress.done, progress.total)
+        self._bars.update(self._tasks[key], completed=done)
 
     def stop(self) -> None:
         """Leave the bars as they are."""
@@ -58,7 +60,7 @@ def shown(*, as_json: bool) -> Iterator[ProgressBars]:
 def show_status(found: JSON) -> None:
     """Show the schema, the steps, and the running step."""
     if found["empty"]:
-        echo(f"no data yet: the first process to open the store, or `up`, installs schema {found['known']}")
+        echo(f"not set up yet: the first process to open the store, or `up`, installs schema {found['known']}")
     else:
         ready = "the service opens it" if found["ready"] else "the service refuses it"
         echo(f"schema {found['schema'] or 'without a mark'}, this version knows {found['known']}: {ready}")

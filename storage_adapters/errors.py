@@ -138,7 +138,7 @@ class NoStore(StorageUnavailable):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"there is no store at {name}: correct the URL, or restore it; to make a new one, start the service or run"
+            f"there is no store at {name}: correct the URL, or restore it; to set one up, start the service or run"
             " `files migrate up` (a list store: `python -m syncer run`)"
         )
         self.name = name

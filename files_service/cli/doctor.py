@@ -58,7 +58,7 @@ FILL_ANEW = (
     " store, or run: python -m syncer backfill --accept-empty-source"
 )
 BEGIN_ANEW = (
-    "Restore the metadata store, or begin anew without its files: files migrate up, then: python -m syncer backfill"
+    "Restore the metadata store, or go on without its files: files migrate up, then: python -m syncer backfill"
     " --accept-empty-source"
 )
 
@@ -184,7 +184,9 @@ def _metadata(settings: Settings) -> Finding:
     try:
         with _opened(settings.metadata_url) as (store, is_new):
             if is_new:
-                return Finding("metadata", f"{type(store).__name__} is empty: the service makes it when it starts")
+                return Finding(
+                    "metadata", f"{type(store).__name__} is not set up yet: the service does it when it starts"
+                )
             store.ping()
             mark = f", Unicode {store.unicode_version()}" if isinstance(store, SupportsMigrations) else ""
             return Finding("metadata", f"{type(store).__name__}: {', '.join(capabilities(store))}{mark}")
@@ -206,7 +208,9 @@ def _lists(settings: Settings) -> Finding:
     try:
         with _opened(settings.list_url) as (store, is_new), _opened(settings.metadata_url) as (primary, is_lost):
             if not is_new and is_lost and store.usage(None).total.files:
-                return Finding("lists", "the metadata store is empty, and the list store is not", BEGIN_ANEW)
+                return Finding(
+                    "lists", "the metadata store is empty or not set up, and the list store has files", BEGIN_ANEW
+                )
             if is_new or is_lost:
                 return Finding("lists", f"{type(store).__name__} has never been filled", f"{START_SYNCER} {COPIES}")
             store.ping()

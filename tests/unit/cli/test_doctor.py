@@ -88,7 +88,7 @@ class TestDoctor:
         open_metadata_store(url).close()
         assert "never been filled" in line()["text"]
         core.metadata.move_checkpoint(consumer_of(url), expected="", sequence=sequence)
-        assert "not known to be a copy" in line()["text"]
+        assert "is empty, or older" in line()["text"]
         assert isinstance(core.metadata, SupportsIdentity)
         with closing(open_metadata_store(url)) as copy:
             assert isinstance(copy, SupportsIdentity)
