@@ -51,9 +51,9 @@ class Loop:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if self._woken.wait(self._run_step()) and self.failures and not self._stopping.is_set():
-                # A wake-up does not shorten the wait after a failure.
-                self._stopping.wait(FIRST_DELAY_SECONDS)
+            delay = self._run_step()
+            # A wake-up does not shorten the wait after a failure.
+            (self._stopping if self.failures else self._woken).wait(delay)
             self._woken.clear()
 
     def _run_step(self) -> float:

@@ -187,6 +187,31 @@ def test_a_loop_waits_longer_from_failure_to_failure_up_to_a_limit() -> None:
     assert waits[-1] >= looping.LONGEST_DELAY_SECONDS / 2
 
 
+def test_a_loop_that_fails_waits_whoever_wakes_it() -> None:
+    """As a relay does that announces uploads during an outage of the blob store."""
+    waits: list[float | None] = []
+
+    class Stopping(threading.Event):
+        """Is waited for in no time, and set after some waits."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            if len(waits) == 8:
+                self.set()
+            return self.is_set()
+
+    def fail() -> float:
+        loop.wake()
+        raise StorageUnavailable("away")
+
+    loop = Loop("test", fail, Stopping())
+    loop.start()
+    assert loop.join(DEADLINE)
+    assert len(waits) == 8
+    assert waits[-1] is not None
+    assert waits[-1] >= looping.LONGEST_DELAY_SECONDS / 2
+
+
 def test_a_loop_that_is_woken_while_it_works_goes_round_once_more() -> None:
     stopping, runs = threading.Event(), []
 
