@@ -163,17 +163,28 @@ class Keepalive:
     def __init__(self, core: Core, record: FileRecord, worker: str, abandoned: Callable[[], bool]) -> None:
         self._core, self._file_id, self._worker, self._abandoned = core, record.file_id, worker, abandoned
         self._renew_at = core.timer() + _lease_ms(core) // 2
+        self._ends_at = core.timer() + _lease_ms(core)
 
     def __call__(self) -> None:
-        """Renew the lease when due. Raises Busy after the loss of the lease, Abandoned when the worker must stop."""
+        """Renew the lease when due. Raises Busy after the loss of the lease, Abandoned when the worker must stop.
+
+        Raises StorageUnavailable when the lease ends before the store answers again.
+        """
         if self._abandoned():
             raise Abandoned
-        began = self._core.timer()
+        began, length = self._core.timer(), _lease_ms(self._core)
         if began < self._renew_at:
             return
-        lease = Lease(worker=self._worker, until=self._core.clock() + _lease_ms(self._core))
-        change(self._core, self._file_id, lambda found: replace(require_lease(found, self._worker), lease=lease))
-        self._renew_at = began + _lease_ms(self._core) // 2
+        lease = Lease(worker=self._worker, until=self._core.clock() + length)
+        try:
+            change(self._core, self._file_id, lambda found: replace(require_lease(found, self._worker), lease=lease))
+        except StorageUnavailable:
+            # A short outage of the store does not make hours of reading vain.
+            self._renew_at = self._core.timer() + length // 16
+            if self._renew_at >= self._ends_at:
+                raise
+            return
+        self._renew_at, self._ends_at = began + length // 2, began + length
 
 
 def _lease_ms(core: Core) -> int:

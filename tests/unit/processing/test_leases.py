@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from files_service.core import Core
 from files_service.services.files import change
-from files_service.services.processing import take
+from files_service.services.processing import Keepalive, take
 from files_service.worker.processor import Processor
 from storage_adapters import StorageUnavailable
 from tests.clocks import Clock
@@ -82,3 +84,32 @@ def test_a_busy_file_is_left_to_the_other_worker(core: Core, clock: Clock) -> No
     assert processor.work()
     assert status(core, record) == "processing"
     assert processor.in_flight == 0
+
+
+def test_a_short_outage_of_the_store_does_not_end_the_reading_of_a_file(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = uploaded_file(core)["file_id"]
+    taken = change(core, file_id, lambda found: take(found, "mine", core, force=False))
+    keepalive = Keepalive(core, taken, "mine", lambda: False)
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageUnavailable("starts again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(core.metadata, "save", fail)
+        clock.pass_seconds(31)
+        keepalive()
+    clock.pass_seconds(4)
+    keepalive()
+    lease = core.metadata.get(file_id).lease
+    assert lease is not None
+    assert lease.until == clock.now + 60_000
+    monkeypatch.setattr(core.metadata, "save", fail)
+    for _ in range(54):
+        clock.pass_seconds(1)
+        keepalive()
+    clock.pass_seconds(5)
+    with pytest.raises(StorageUnavailable):
+        keepalive()
+    assert lease.until > clock.now
