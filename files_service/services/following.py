@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from files_service.core import Core
 from files_service.services.accounts import documents
 from files_service.services.files import require
-from storage_adapters import BEGINNING, Change, DocumentChange, SupportsChanges
+from storage_adapters import BEGINNING, Change, DocumentChange, InvalidDocument, SupportsChanges
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +42,10 @@ class Follower(ABC):
         return len(changes)
 
     def _tell_readable(self, changes: Sequence[Change | DocumentChange]) -> None:
-        """Tell of a batch; pass over what cannot be read, which would stop the feed, and its trimming, for ever."""
+        """Tell of a batch; pass over what cannot be told, which would stop the feed, and its trimming, for ever."""
         try:
             self.tell(changes)
-        except documents.UNREADABLE as error:
+        except (*documents.UNREADABLE, InvalidDocument) as error:
             if len(changes) > 1:
                 for change in changes:
                     self._tell_readable([change])
@@ -55,7 +55,7 @@ class Follower(ABC):
                 "change": _name_of(changes[0]),
                 "error": f"{type(error).__name__}: {error}",
             }
-            logger.error("a change is passed over: it cannot be read", extra=extra)
+            logger.error("a change is passed over: it cannot be told", extra=extra)
 
     @abstractmethod
     def tell(self, changes: Sequence[Change | DocumentChange]) -> None:

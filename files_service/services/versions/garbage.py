@@ -20,6 +20,7 @@ from files_service.domain.uploads import clean_after
 from files_service.services import content
 from files_service.services.cleaning import require_alone
 from files_service.services.files import load_or_tombstone, require
+from files_service.services.outages import require_stores
 from files_service.services.quarantine import hold_parts, release_file
 from storage_adapters import (
     JSON,
@@ -86,10 +87,15 @@ def sweep_garbage(core: Core) -> int:
 def _treat(core: Core, documents: SupportsDocuments, document: Document) -> bool:
     """Delete what is no longer named; return False when another sweep, or a later one, is to do the rest."""
     body, now = document.body, core.clock()
-    named = _named(core, body["file_id"])
+    try:
+        named, is_readable = _named(core, body["file_id"]), True
+    except StorageUnavailable:
+        # Of this file alone, as one that a newer version of the service wrote.
+        require_stores(core)
+        named, is_readable = None, False
     dropped = [part for part in map(_part, body["parts"]) if named is not None and part.key not in named]
     deleted = [_delete(core, part) for part in dropped if part.bucket == core.blobs.bucket]
-    is_protected = not all(deleted)
+    is_protected = not (is_readable and all(deleted))
     is_whole = len(dropped) == len(body["parts"])
     with suppress(RevisionConflict):
         if now >= body["due_at"] and not is_protected:

@@ -75,7 +75,7 @@ def test_a_session_that_nobody_can_read_stops_no_notice(
     feed = require(core.metadata, SupportsChanges)
     assert feed.checkpoint(CONSUMER) == feed.last_sequence()
     assert {record.message for record in caplog.records} >= {
-        "a change is passed over: it cannot be read",
+        "a change is passed over: it cannot be told",
         "a session is not watched: it cannot be read",
     }
 

@@ -56,6 +56,30 @@ def test_a_removal_that_failed_does_not_keep_the_bytes_of_another_at_the_same_re
     assert stored_keys(core) == named_keys(core)
 
 
+def test_a_file_that_cannot_be_read_keeps_no_bytes_of_others(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version of the service wrote it."""
+    broken, other = (processed_file(core, b"one") for _ in range(2))
+    for record in (broken, other):
+        new_version(core, record["file_id"], b"second")
+        call(core, "versions.remove", file_id=record["file_id"], version_id=record["file_id"])
+    get = core.metadata.get
+
+    def refuse(asked: str) -> storage.FileRecord:
+        if asked == broken["file_id"]:
+            raise storage.UnreadableRecord(get(asked), "status", "new")
+        return get(asked)
+
+    former = {record["parts"][0]["key"] for record in (broken, other)}
+    with monkeypatch.context() as patch:
+        patch.setattr(core.metadata, "get", refuse)
+        bring_to_rest(core, clock, days=3)
+        assert stored_keys(core) & former == {broken["parts"][0]["key"]}
+    bring_to_rest(core, clock)
+    assert stored_keys(core) == named_keys(core)
+
+
 def test_a_file_that_cannot_be_pruned_keeps_no_other_back(
     core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
