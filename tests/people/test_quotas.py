@@ -121,6 +121,15 @@ def test_a_removed_file_makes_room_in_the_tenant(core: Core) -> None:
     assert not isinstance(declare(later, "bob@acme", QUOTA), FilesError)
 
 
+def test_room_in_the_tenant_is_found_after_a_clock_was_ahead(core: Core) -> None:
+    year = 365 * 86_400_000
+    ahead = at(core, core.clock() + year)
+    file_id = declare(ahead, "ann@acme", QUOTA)["file_id"]
+    assert limit_of(declare(ahead, "bob@acme", 1)) == ("tenant", QUOTA)
+    call(core, "files.remove", file_id=file_id)
+    assert not isinstance(declare(core, "bob@acme", QUOTA), FilesError)
+
+
 def test_no_declaration_walks_the_accounts_while_there_is_room(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     later = at(core, core.clock() + 1_000)
     declare(later, "ann@acme", 1)

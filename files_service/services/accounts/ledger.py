@@ -141,14 +141,16 @@ def _is_due(ledger: Document, now: int) -> bool:
     """Return True when the last count is old, or was made while other processes did not know of the quota."""
     state = ledger.body
     settled_at = state["reset_at"] + _SETTLE_MS
-    return bool(now - state["counted_at"] >= RECOUNT_MS or state["began_at"] < settled_at <= now)
+    # A count of a clock that was ahead is no recent one.
+    is_recent = 0 <= now - state["counted_at"] < RECOUNT_MS
+    return bool(not is_recent or state["began_at"] < settled_at <= now)
 
 
 def _is_fresh(ledger: Document, asked_at: int, now: int) -> bool:
     """Return True when the last count began after the question, or is too recent to be repeated."""
     state = ledger.body
-    recent = now - state["counted_at"] < max(PAUSE_MS, _LOAD * state["took_ms"])
-    return bool(recent or state["began_at"] > asked_at)
+    recent = 0 <= now - state["counted_at"] < max(PAUSE_MS, _LOAD * state["took_ms"])
+    return bool(recent or asked_at < state["began_at"] <= now)
 
 
 def _count(core: Core, tenant: str, ledger: Document, used: UsedBytes) -> None:
