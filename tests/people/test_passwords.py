@@ -80,6 +80,18 @@ def test_after_five_failures_an_account_waits_and_is_never_locked(served: Served
     assert fail(at(core, now + 1_001), "ann", "7.7.7.7").code == "unauthorized"
 
 
+def test_failures_by_a_clock_that_was_ahead_lock_no_account(served: Served) -> None:
+    core, now = served.core, served.core.clock()
+    call(core, "accounts.register", name="ann", password=PASSWORD)
+    for number in range(6):
+        fail(at(core, now + 365 * 86_400_000), "ann", f"9.9.9.{number}")
+    call(at(core, now), "accounts.login", name="ann", password=PASSWORD)
+    for number in range(6):
+        fail(at(core, now + 60_000), "ann", f"9.9.9.{number}")
+    # A step of the clock by a minute gives nobody more attempts.
+    assert fail(at(core, now), "ann", "8.8.8.8").details["retry_after_seconds"] > 0
+
+
 def test_an_address_waits_whatever_names_it_tries_and_an_own_success_helps_it_not(served: Served) -> None:
     core, now = served.core, served.core.clock()
     call(core, "accounts.register", name="eve", password=PASSWORD)

@@ -56,6 +56,6 @@ def _left(core: Core, subject: str) -> int:
     document = documents.find(core, FAILURES, hash_of(subject))
     if document is None:
         return 0
-    # A clock that was set back must not make the pause longer.
-    pause, last_at = pause_after(document.body["failures"]), int(document.body["last_at"])
-    return min(pause, last_at + pause - core.clock())
+    pause, since = pause_after(document.body["failures"]), core.clock() - int(document.body["last_at"])
+    # A clock that was set back must not make the pause longer, nor one that was ahead for long make it begin anew.
+    return min(pause, pause - since) if since > -MEMORY_MS else 0
