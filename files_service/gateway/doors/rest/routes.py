@@ -51,7 +51,15 @@ _PATH = {**TEXT, "description": "The path of the file, instead of its name."}
 _CONFLICT: JSON = {"type": "string", "enum": [each.value for each in OnConflict]}
 _META: JSON = {**TEXT, "description": "The meta of the file as JSON."}
 _UPLOAD_QUERY = query(
-    name=_NAME, access=_ACCESS, tags=_TAGS, meta=_META, sha256=TEXT, md5=TEXT, path=_PATH, on_conflict=_CONFLICT
+    name=_NAME,
+    access=_ACCESS,
+    tags=_TAGS,
+    meta=_META,
+    sha256=TEXT,
+    md5=TEXT,
+    path=_PATH,
+    on_conflict=_CONFLICT,
+    request_id=TEXT,
 )
 _FORM = {"schema": {"type": "object", "properties": {"file": BINARY["schema"]}}}
 _FILE_BODY: JSON = {"content": {"application/octet-stream": BINARY, "multipart/form-data": _FORM}}

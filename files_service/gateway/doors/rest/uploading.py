@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from dataclasses import replace
+from secrets import token_hex
 from typing import Any
 
 from aiohttp import BodyPartReader, web
@@ -13,8 +16,9 @@ from files_service.api.begin import begin, store_whole
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.access import NOBODY
+from files_service.domain.chunking import names_in_upload_id
 from files_service.domain.editing import MAX_META_BYTES
-from files_service.errors import TooLarge
+from files_service.errors import Busy, Conflict, Gone, NotFound, TooLarge, storage_errors_as_files_errors
 from files_service.gateway.auth.callers import actor_of, holders_of, owner_of
 from files_service.gateway.query import json_object, texts
 from files_service.gateway.replies import HTTPError, bad_field, json_reply
@@ -31,15 +35,18 @@ from files_service.services.uploads.quota import check_room, require_place, room
 from files_service.services.uploads.session import Beginning, declare_size
 from files_service.services.uploads.terminate import abandon
 from files_service.services.uploads.whole import WHOLE_BYTES
-from storage_adapters import JSON, Upload
+from storage_adapters import JSON, RecordNotFound, Upload, UploadNotFound
 
 MAX_FIELDS = 20
 _SAID = {"name", "access", "tags", "meta", "sha256", "md5", "path", "on_conflict"}
+# Names the request that began an upload: its address is known to no client.
+_REQUEST = "rest_request"
+_ATTEMPTS = 5
 
 
 async def upload(request: web.Request) -> web.StreamResponse:
     """Take a file: the raw body with ``?name=``, or the field ``file`` of a form."""
-    return await _upload(request, _SAID, {})
+    return await _upload(request, _SAID | {"request_id"}, {})
 
 
 async def upload_version(request: web.Request) -> web.StreamResponse:
@@ -113,15 +120,19 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
         store = gateway.counted("files.upload", gateway.counted("files.finish", store_whole))
         finished = await gateway.transfers.run(store, gateway.core, beginning, body)
         return to_wire(finished.record)
-    begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
+    begun = await _begin(gateway, beginning)
+    if not isinstance(begun, Upload):
+        return begun
     try:
         most = await gateway.calls.run(_most, gateway.core, begun, limit)
         async with upload_locks_of(request).hold(begun.upload_id) as lock:
             stream = await take_in(request, gateway, begun, 0, size=size, lock=lock, most=most)
             begun = await finish_stream(gateway, stream)
         return await gateway.transfers.run(_complete, gateway, begun)
-    except BaseException:
+    except BaseException as error:
         await _forget(gateway, begun, owner)
+        if beginning.request_id is not None and isinstance(error, NotFound | Gone | UploadNotFound | RecordNotFound):
+            raise HTTPError(_elsewhere()) from error
         raise
 
 
@@ -194,7 +205,58 @@ def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | N
         on_conflict=said.get("on_conflict"),
         version_of=said.get("version_of"),
         label=said.get("label"),
+        request_id=said.get("request_id"),
     )
+
+
+async def _begin(gateway: Gateway, beginning: Beginning) -> Upload | JSON:
+    """Begin an upload; return the record of an earlier request with the same id that has brought all bytes.
+
+    One that broke off, or whose client has given up, has left an upload whose address nobody knows: it is abandoned.
+    """
+    begin_file, mine = gateway.counted("files.upload", begin), token_hex(8)
+    if beginning.request_id is None:
+        return await gateway.calls.run(begin_file, gateway.core, beginning)
+    beginning = replace(beginning, details={_REQUEST: mine})
+    for _ in range(_ATTEMPTS):
+        try:
+            begun = await gateway.calls.run(begin_file, gateway.core, beginning)
+            if begun.sealed_at is not None:
+                raise Gone("the file was removed", {"file_id": _file_id_of(begun)})
+        except NotFound:
+            # Another request has just abandoned it.
+            continue
+        except Gone as error:
+            file_id = error.details.get("file_id")
+            record = await gateway.calls.run(_arrived, gateway.core, file_id) if file_id is not None else None
+            if record is None:
+                raise
+            return record
+        if begun.details.get(_REQUEST) == mine:
+            return begun
+        if _REQUEST not in begun.details:
+            place = {"field": "request_id", "upload_id": begun.upload_id, "offset": begun.contiguous}
+            raise HTTPError(Conflict("an upload of this request_id is under way at another door: go on there", place))
+        await _forget(gateway, begun, beginning.owner)
+    raise HTTPError(_elsewhere())
+
+
+def _elsewhere() -> Busy:
+    return Busy("another request with this request_id brings the bytes", {"field": "request_id"})
+
+
+def _file_id_of(begun: Upload) -> str:
+    names = names_in_upload_id(begun.upload_id)
+    assert names is not None
+    return names[0]
+
+
+def _arrived(core: Core, file_id: str) -> JSON | None:
+    """Return the record of a file whose bytes have arrived, None without one."""
+    with storage_errors_as_files_errors(), suppress(RecordNotFound):
+        record = core.metadata.get(file_id)
+        return to_wire(record) if not record.missing_parts else None
+    return None
 
 
 def _complete(gateway: Gateway, begun: Upload) -> JSON:
