@@ -32,7 +32,8 @@ _MTIME = "Time of the last change on the card, milliseconds since the epoch."
 
 
 def _path_on_card(value: str) -> None:
-    line(1, 1_024)(value)
+    # A file may be called so.
+    line(1, 1_024, may_be_blank=True)(value)
     fault = fault_of_path(value)
     if fault is not None:
         raise ValidationError(fault)

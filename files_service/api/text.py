@@ -24,15 +24,15 @@ def text(low: int, high: int) -> Callable[[str], None]:
     return check
 
 
-def line(low: int, high: int) -> Callable[[str], None]:
-    """Make a validator of single-line text without tabs that is not blank."""
+def line(low: int, high: int, *, may_be_blank: bool = False) -> Callable[[str], None]:
+    """Make a validator of single-line text without tabs that is not blank, unless it may be."""
     check_text = text(low, high)
 
     def check(value: str) -> None:
         check_text(value)
         if _BREAKS.search(value):
             raise ValidationError("Must be one line without tabs.")
-        if not value.strip():
+        if not (may_be_blank or value.strip()):
             raise ValidationError("Must not be blank.")
 
     return check

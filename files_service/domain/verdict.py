@@ -204,7 +204,8 @@ def _against(facts: Facts) -> Iterator[Reason]:
         yield Reason(code=Code.INCOMPLETE, detail="not all files are in the archive")
     if _failed_by_status(facts) and not facts.failed and not facts.more:
         yield Reason(code=Code.INCOMPLETE, detail="some files could not be taken")
-    if (facts.reread != facts.archived or facts.copies < 1) and not facts.faults:
+    is_reread = facts.reread == facts.archived and (facts.copies or not facts.archived.files)
+    if not is_reread and not facts.faults:
         detail = f"{_tally(facts.reread)} of {_tally(facts.archived)} were read again in the archive"
         yield Reason(code=Code.NOT_REREAD, detail=detail)
     if facts.listing is None:

@@ -77,7 +77,7 @@ def junk_entry(root: Path, path: str) -> Entry:
         found = None
     is_file = found is not None and stat.S_ISREG(found.st_mode)
     return Entry(
-        path=wire_path(path.rstrip("/"))[-MOST_PATH:],
+        path=wire_path(path.rstrip("/"))[-MOST_PATH:].lstrip("/"),
         size=found.st_size if found is not None and is_file else 0,
         mtime_ns=found.st_mtime_ns if found is not None else 0,
         state=FileState.EXCLUDED,

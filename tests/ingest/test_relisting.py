@@ -13,8 +13,9 @@ import pytest
 from files_service.ingest.options import Ending, Outcome
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving
-from tests.ingest.bringing import CHUNK, Told, bring, entries, footage
+from tests.ingest.bringing import CHUNK, Told, assert_identical, bring, entries, footage
 from tests.ingest.cards import fill
+from tests.unit.cards.scenes import worked
 
 VICTIM = "DCIM/100GOPRO/GX010002.MP4"
 
@@ -69,6 +70,55 @@ def test_a_file_that_the_service_refuses_is_named_and_no_second_reason_follows_f
         found = assert_listing_is_that_of_the_entries(served, outcome)
     assert found[failed.path]["status"] == "excluded"
     assert found[failed.path]["reason"].startswith("too_large: "), found
+
+
+def test_a_file_whose_name_is_blank_is_taken(served: Served, tmp_path: Path) -> None:
+    files = {" ": b"1", "\u00a0": b"2", "DCIM/ ": b"3", "\u2003/a": b"4"}
+    fill(tmp_path / "card", files)
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert (outcome.ending, outcome.uploaded) == (Ending.COMPLETE, 4), outcome.reason
+    assert_identical(served, outcome, files)
+    assert bring(served, tmp_path / "card", tmp_path / "state").known == 4
+
+
+def test_junk_with_a_long_path_keeps_no_card_from_being_taken(served: Served, tmp_path: Path) -> None:
+    # The path is told from a slash on, or from within a segment.
+    junk = {f"{'a' * 40}/{length}{'b' * length}/.DS_Store": b"junk" for length in range(235, 240)}
+    fill(tmp_path / "card", {**footage(count=1), **junk})
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert outcome.ending is Ending.COMPLETE, outcome.reason
+    assert [each["reason"] for each in entries(served, outcome).values() if each["status"] == "excluded"] == [
+        "junk"
+    ] * 5
+
+
+def test_a_card_of_which_nothing_can_be_taken_gets_no_second_reason(served: Served, tmp_path: Path) -> None:
+    fill(tmp_path / "card", {os.fsdecode(b"\xff.MP4"): b"1"})
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert outcome.session is not None
+    verdict = worked(served.core, outcome.session["session_id"])["verdict"]
+    assert [each["code"] for each in verdict["reasons"]] == ["unreadable"]
+
+
+def test_what_cannot_be_taken_and_comes_or_goes_after_the_listing_is_named(served: Served, tmp_path: Path) -> None:
+    fill(tmp_path / "card", footage(count=1))
+    card = tmp_path / "card"
+    going, link = card / os.fsdecode(b"\xff.MP4"), card / "DCIM/100GOPRO/GX010001.MP4"
+    going.write_bytes(b"1")
+
+    def act() -> None:
+        going.rename(card / os.fsdecode(b"\xfe.MP4"))
+        link.unlink()
+        link.symlink_to("elsewhere")
+
+    outcome = bring(served, card, tmp_path / "state", progress=Meanwhile(act))
+    found = assert_listing_is_that_of_the_entries(served, outcome)
+    assert {path: each["status"] for path, each in found.items() if each["status"] != "uploaded"} == {
+        r"\xff.MP4": "missing",
+        r"\xfe.MP4": "unreadable",
+        "DCIM/100GOPRO/GX010001.MP4": "excluded",
+    }
+    assert outcome.ending is Ending.PARTLY_FAILED
 
 
 def _appear(victim: Path) -> None:
