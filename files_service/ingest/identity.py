@@ -2,6 +2,7 @@
 
 Sources in this order: the first bytes of the device where they may be read, the database of udev, and the links of
 ``/dev/disk``. A folder that is no mounted file system of a device has the identity of its place; no marker is written.
+A file system without a UUID has an identity until it is taken out: another one may be just like it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from files_service.ingest.card import Card
+from files_service.ingest.devices import BlockDevice
 from files_service.ingest.layouts import recognize
 from files_service.ingest.mounts import Mount, mount_of, read_mounts
 from files_service.ingest.superblock import FileSystem, read_file_system
@@ -19,6 +21,8 @@ from files_service.ingest.udev import UDEV, read_entry, unescaped
 from files_service.ingest.volume_info import volume_of
 
 FOLDER = "folder"
+# The kernel counts insertions from its start on.
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 ID_LENGTH = 20
 # Of a name that the card or its camera gives itself.
 MAX_TEXT = 100
@@ -34,7 +38,7 @@ def identify(root: Path, mounts: tuple[Mount, ...] | None = None) -> Card:
     is_whole = mount is not None and mount.mount_point == place and mount.root == "/"
     system = file_system(mount) if mount is not None and is_whole else volume_of(place)
     if system is not None:
-        fs_uuid, fs_type, label = system.uuid, system.fs_type, system.label
+        fs_uuid, fs_type, label = system.uuid or _medium(mount), system.fs_type, system.label
         size = _size(mount, place)
     else:
         fs_uuid, fs_type, label, size = _folder_marker(place, mount), FOLDER, place.name, 0
@@ -131,8 +135,22 @@ def medium_of(root: Path) -> str:
 
 
 def _medium(mount: Mount | None) -> str:
-    device = file_system(mount) if mount is not None else None
-    return device.uuid if device is not None else (mount.source if mount is not None else "")
+    if mount is None:
+        return ""
+    system, node = file_system(mount), device_node(mount)
+    if system is not None and system.uuid:
+        return system.uuid
+    return mount.source if node is None else hashlib.sha256(insertion_of(node).encode()).hexdigest()[:32]
+
+
+def insertion_of(node: Path) -> str:
+    """Return what is another one each time that a medium is put into a device."""
+    numbers = _numbers(node)
+    try:
+        boot = BOOT_ID.read_text().strip()
+    except OSError:
+        boot = ""
+    return f"{numbers} {BlockDevice(numbers).insertion} {boot}"
 
 
 def _folder_marker(root: Path, mount: Mount | None) -> str:

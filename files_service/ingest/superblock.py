@@ -14,7 +14,7 @@ _MAX_SHIFT = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSystem:
-    """A file system by what its own header says."""
+    """A file system by what its own header says. ``uuid`` is "" where that is empty: several may be so."""
 
     uuid: str
     fs_type: str
@@ -53,7 +53,7 @@ def _ntfs(head: bytes) -> FileSystem | None:
     if head[3:11] != b"NTFS    ":
         return None
     (serial,) = struct.unpack_from("<Q", head, 0x48)
-    return FileSystem(uuid=f"{serial:016X}", fs_type="ntfs")
+    return FileSystem(uuid=f"{serial:016X}" if serial else "", fs_type="ntfs")
 
 
 def _fat(head: bytes) -> FileSystem | None:
@@ -71,7 +71,7 @@ def _fat(head: bytes) -> FileSystem | None:
 
 def _serial(head: bytes, at: int) -> str:
     (serial,) = struct.unpack_from("<I", head, at)
-    return f"{serial >> 16:04X}-{serial & 0xFFFF:04X}"
+    return f"{serial >> 16:04X}-{serial & 0xFFFF:04X}" if serial else ""
 
 
 def _ext(head: bytes) -> FileSystem | None:
@@ -79,4 +79,8 @@ def _ext(head: bytes) -> FileSystem | None:
         return None
     hexes = head[0x468:0x478].hex()
     uuid = "-".join((hexes[:8], hexes[8:12], hexes[12:16], hexes[16:20], hexes[20:]))
-    return FileSystem(uuid=uuid, fs_type="ext", label=head[0x478:0x488].rstrip(b"\0").decode(errors="replace"))
+    return FileSystem(
+        uuid=uuid if any(head[0x468:0x478]) else "",
+        fs_type="ext",
+        label=head[0x478:0x488].rstrip(b"\0").decode(errors="replace"),
+    )

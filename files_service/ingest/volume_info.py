@@ -43,7 +43,8 @@ def _by_windows(root: Path) -> FileSystem | None:
     kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - only Windows has it
     label, kind = ctypes.create_unicode_buffer(261), ctypes.create_unicode_buffer(261)
     serial = ctypes.c_uint32()
-    if not kernel.GetVolumeInformationW(str(root), label, 261, ctypes.byref(serial), None, None, kind, 261):
+    known = kernel.GetVolumeInformationW(str(root), label, 261, ctypes.byref(serial), None, None, kind, 261)
+    if not known or not serial.value:
         return None
     uuid = f"{serial.value >> 16:04X}-{serial.value & 0xFFFF:04X}"
     return FileSystem(uuid=uuid, fs_type=kind.value.lower(), label=label.value)

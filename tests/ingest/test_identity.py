@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import shutil
 import struct
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from files_service.ingest import identity
+from files_service.ingest.held_root import HeldRoot
 from files_service.ingest.identity import card_id, identify
 from files_service.ingest.listing import plan
+from files_service.ingest.mounts import Mount
+from files_service.ingest.reader import Exchanged
 from files_service.ingest.superblock import read_file_system
 from tests.ingest.cards import GOPRO, can_mount, inserted, make_image, mounted
 from tests.ingest.untouched import watched
@@ -126,3 +131,30 @@ def test_a_label_behind_the_end_of_the_device_is_none() -> None:
     found = read_file_system(io.BytesIO(head))
     assert found is not None
     assert found.label == ""
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_card_without_a_serial_number_is_another_one_each_time_it_is_put_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    device, card = tmp_path / "device", tmp_path / "card"
+    device.write_bytes(sector(at_52=b"FAT32   ", at_47=b"NO NAME    ") if readable else b"")
+    card.mkdir()
+    mounts = (Mount(mount_id=1, device="8:17", root="/", mount_point=card, fs_type="vfat", source="/dev/sdb1"),)
+    insertions = ["first"]
+    monkeypatch.setattr(identity, "device_node", lambda mount: device)
+    monkeypatch.setattr(identity, "insertion_of", lambda node: insertions[-1])
+    monkeypatch.setattr(identity, "_mounts", lambda: mounts)
+    first = identify(card, mounts)
+    assert identify(card, mounts) == first
+    with closing(HeldRoot(first)) as held:
+        held.require_same()
+        insertions.append("second")
+        assert identify(card, mounts).card_id != first.card_id
+        with pytest.raises(Exchanged):
+            held.require_same()
+
+
+def test_an_insertion_is_told_from_another_one_of_the_same_device(tmp_path: Path) -> None:
+    # One that is no device has no number, and an end all the same.
+    assert identity.insertion_of(tmp_path).endswith(identity.BOOT_ID.read_text().strip())
