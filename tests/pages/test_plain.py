@@ -5,9 +5,9 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.pages.house import House
-from tests.pages.inspection import MOUSE_PX, misfits
+from tests.pages.inspection import FINGER_PX, MOUSE_PX, misfits
 from tests.pages.screens import SCREENS, Look, stay
-from tests.pages.visits import Visits
+from tests.pages.visits import PHONE, Visits
 from tests.scale import NIGHTLY
 
 # What does nothing without scripts, and is shown all the same.
@@ -33,6 +33,9 @@ FADED = """() => {
 # The page of the style shows components that do nothing anyway.
 PAGES = [each for each in SCREENS if each.enter is stay and each.name != "style"]
 
+# Text of which little fits beside each other.
+WORDY = ("files", "folder", "shared", "trash", "settings", "cards", "admin-account", "link-gallery")
+
 # Screens with bars, tabs, menus, a dialog, a drop zone.
 BY_DAY = ("files-tray", "files-order", "files-share", "card", "settings", "admin-storage", "admin-health", "link-drop")
 
@@ -55,5 +58,17 @@ def test_everything_is_seen_in_the_colours_of_its_user(visits: Visits, house: Ho
         with look.at(screen) as page:
             faults = [*page.evaluate(FADED), *misfits(page, MOUSE_PX)]
         if faults:
+            found[screen.name] = faults
+    assert found == {}
+
+
+def test_everything_fits_a_phone_whose_text_is_twice_as_large(visits: Visits, house: House) -> None:
+    look = Look(visits, house, {"viewport": PHONE, "has_touch": True})
+    found = {}
+    for screen in PAGES if NIGHTLY else [each for each in PAGES if each.name in WORDY]:
+        page = look.open(screen)
+        sizes = {"standard": 32, "fixed": 32}
+        page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": sizes})
+        if faults := misfits(page, FINGER_PX):
             found[screen.name] = faults
     assert found == {}

@@ -244,7 +244,7 @@ def test_cancelling_leaves_nothing(visits: Visits, network: GatedProxy, tmp_path
     expect(page.locator(".upload")).to_have_count(0)
     expect(page.locator(".file")).to_have_count(0)
     page.reload()
-    expect(page.locator(".empty")).to_contain_text("Drop files or folders here")
+    expect(page.locator(".empty")).to_contain_text("No files yet")
     expect(page.locator(".upload")).to_have_count(0)
 
 
