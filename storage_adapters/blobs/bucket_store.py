@@ -26,6 +26,8 @@ from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import SignedUrl
 
 WEEK_SECONDS = 604_800
+# An object is never changed. Caches that many share must not keep it: its access may be taken away.
+CACHE_CONTROL = "private, max-age=900, immutable"
 _SIGNED = ("PUT", "GET", "HEAD")
 
 
@@ -118,6 +120,13 @@ class BucketStore(BlobStore, SupportsSignedUrls, StartsUploads, SupportsCopy, Su
     @abstractmethod
     def _signed_read(self, method: str, name: str, expires_at: int, disposition: str | None) -> SignedUrl:
         """Sign a GET or a HEAD."""
+
+
+def disposition_of(content_type: str) -> str:
+    """Return how a browser treats an object of this type at a URL that says nothing else: a script must not run."""
+    plain = content_type.partition(";")[0].strip().lower()
+    shown = plain.startswith(("image/", "video/", "audio/")) and not plain.endswith("+xml")
+    return "inline" if shown else "attachment"
 
 
 def attachment(filename: str) -> str:

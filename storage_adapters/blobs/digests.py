@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import google_crc32c
 
 from storage_adapters.errors import ChecksumMismatch
+from storage_adapters.records import BlobInfo
 
 CHECKSUMS = ("md5", "crc32c", "sha256")
 ALWAYS = ("crc32c", "sha256")
@@ -43,6 +45,11 @@ class Digests:
             "crc32c": None if self._crc32c is None else f"{self._crc32c:08x}",
             "sha256": None if self._sha256 is None else self._sha256.hexdigest(),
         }
+
+    def described(self, info: BlobInfo) -> BlobInfo:
+        """Return the description of a blob with the size and the checksums so far."""
+        known = self.checksums()
+        return replace(info, size=self.size, md5=known["md5"], crc32c=known["crc32c"], sha256=known["sha256"])
 
     def check(self, declared: Mapping[str, object]) -> None:
         """Compare with the declared values (None = not declared). Raises ChecksumMismatch.

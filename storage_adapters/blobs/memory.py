@@ -67,10 +67,7 @@ class MemoryBlobStore(
 
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
-        check_key(key)
-        with self._lock:
-            self._require_free(key)
-        return _MemoryBlobWriter(self, key, content_type, now, Digests(checksums), self.keep)
+        return self._writer(key, content_type, now, Digests(checksums))
 
     @property
     def medium(self) -> str:
@@ -83,15 +80,13 @@ class MemoryBlobStore(
 
     def twin_writer(self, key: str, *, content_type: str, now: int) -> TwinWriter:
         """See ``SupportsTwins``."""
-        check_key(key)
-        with self._lock:
-            self._require_free(key)
-        return _MemoryBlobWriter(self, key, content_type, now, Digests(None), self.keep)
+        return self._writer(key, content_type, now, Digests(None))
 
     def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
         """See ``SupportsReplacement``."""
         self._require(key, generation)
-        return _MemoryBlobWriter(self, key, content_type, now, Digests(), partial(self._replace, generation=generation))
+        replaced = partial(self._replace, generation=generation)
+        return _MemoryBlobWriter(self._fresh(key, content_type, now), Digests(), replaced)
 
     def head(self, key: str) -> BlobInfo:
         """See ``BlobStore``."""
@@ -140,16 +135,20 @@ class MemoryBlobStore(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
-        info = BlobInfo(
-            bucket=self._bucket,
-            key=check_key(key),
-            size=len(data),
-            content_type=content_type,
-            created_at=now,
-            generation=secrets.token_hex(8),
-            sha256=sha256,
+        info = self._fresh(check_key(key), content_type, now)
+        self.keep(replace(info, size=len(data), sha256=sha256), bytes(data))
+
+    def _writer(self, key: str, content_type: str, now: int, digests: Digests) -> TwinWriter:
+        check_key(key)
+        with self._lock:
+            self._require_free(key)
+        return _MemoryBlobWriter(self._fresh(key, content_type, now), digests, self.keep)
+
+    def _fresh(self, key: str, content_type: str, now: int) -> BlobInfo:
+        generation = secrets.token_hex(8)
+        return BlobInfo(
+            bucket=self._bucket, key=key, size=0, content_type=content_type, created_at=now, generation=generation
         )
-        self.keep(info, bytes(data))
 
     def keep(self, info: BlobInfo, content: bytes) -> None:
         """Make the blob visible. Raises BlobExists when another writer was faster."""
@@ -179,53 +178,26 @@ class MemoryBlobStore(
 
 
 class _MemoryBlobWriter(TwinWriter):
-    def __init__(
-        self,
-        store: MemoryBlobStore,
-        key: str,
-        content_type: str,
-        now: int,
-        digests: Digests,
-        keep: Callable[[BlobInfo, bytes], None],
-    ) -> None:
-        self._store = store
-        self._keep = keep
-        self._key = key
-        self._content_type = content_type
-        self._now = now
-        self._digests = digests
+    def __init__(self, info: BlobInfo, digests: Digests, keep: Callable[[BlobInfo, bytes], None]) -> None:
+        self._info, self._digests, self._keep = info, digests, keep
         self._content: bytearray | None = bytearray()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See ``BlobWriter``."""
-        if self._content is None:
-            raise ValueError("the writer is closed")
+        self._opened().extend(data)
         self._digests.update(data)
-        self._content += data
 
     def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
         """See ``BlobWriter``."""
-        if self._content is None:
-            raise ValueError("the writer is closed")
-        content, self._content = bytes(self._content), None
+        content, self._content = bytes(self._opened()), None
         self._digests.check(declared)
-        info = BlobInfo(
-            bucket=self._store.bucket,
-            key=self._key,
-            size=self._digests.size,
-            content_type=self._content_type,
-            created_at=self._now,
-            generation=secrets.token_hex(8),
-            **self._digests.checksums(),
-        )
+        info = self._digests.described(self._info)
         self._keep(info, content)
         return info
 
     def commit_as(self, info: BlobInfo) -> None:
         """See ``TwinWriter``."""
-        if self._content is None:
-            raise ValueError("the writer is closed")
-        content, self._content = bytes(self._content), None
+        content, self._content = bytes(self._opened()), None
         if len(content) != info.size:
             raise ChecksumMismatch("size", info.size, len(content))
         self._keep(info, content)
@@ -233,3 +205,8 @@ class _MemoryBlobWriter(TwinWriter):
     def abort(self) -> None:
         """See ``BlobWriter``."""
         self._content = None
+
+    def _opened(self) -> bytearray:
+        if self._content is None:
+            raise ValueError("the writer is closed")
+        return self._content

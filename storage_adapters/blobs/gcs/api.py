@@ -21,14 +21,13 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
+from storage_adapters.blobs.bucket_store import CACHE_CONTROL, disposition_of
 from storage_adapters.blobs.gcs.location import Location
 from storage_adapters.errors import BlobNotFound, StorageDenied, StorageUnavailable
 
 ENDPOINT = "https://storage.googleapis.com"
 CONNECTIONS = 64
 BATCH_CALLS = 100
-# An object is never changed. Caches that many share must not keep it: its access may be taken away.
-CACHE_CONTROL = "private, max-age=900, immutable"
 _FOREIGN = (
     api_errors.GoogleAPICallError,
     api_errors.RetryError,
@@ -80,13 +79,6 @@ def is_denied(error: BaseException) -> bool:
         status = getattr(getattr(error, "response", None), "status_code", None)
         return isinstance(error, InvalidResponse) and status == 403
     return "ratelimitexceeded" not in describe(error).lower()
-
-
-def disposition_of(content_type: str) -> str:
-    """Return how a browser treats an object of this type at a URL that says nothing else: a script must not run."""
-    plain = content_type.partition(";")[0].strip().lower()
-    shown = plain.startswith(("image/", "video/", "audio/")) and not plain.endswith("+xml")
-    return "inline" if shown else "attachment"
 
 
 def hex_of(text: str | None) -> str | None:

@@ -131,14 +131,12 @@ class LocalBlobStore(
     def _writer(
         self, key: str, publish: Callable[[Path, BlobInfo], None], content_type: str, now: int, digests: Digests
     ) -> LocalBlobWriter:
-        return LocalBlobWriter(
-            self._workspace.fresh_path(),
-            publish,
-            bucket=self._bucket,
-            key=key,
-            content_type=content_type,
-            now=now,
-            digests=digests,
+        return LocalBlobWriter(self._workspace.fresh_path(), publish, self._fresh(key, content_type, now), digests)
+
+    def _fresh(self, key: str, content_type: str, now: int) -> BlobInfo:
+        generation = secrets.token_hex(8)
+        return BlobInfo(
+            bucket=self._bucket, key=key, size=0, content_type=content_type, created_at=now, generation=generation
         )
 
     def head(self, key: str) -> BlobInfo:
@@ -259,15 +257,7 @@ class LocalBlobStore(
     ) -> None:
         """See ``SupportsWholeWrites``."""
         self._folders.require_free(key)
-        info = BlobInfo(
-            bucket=self._bucket,
-            key=key,
-            size=len(data),
-            content_type=content_type,
-            created_at=now,
-            generation=secrets.token_hex(8),
-            sha256=sha256,
-        )
+        info = replace(self._fresh(key, content_type, now), size=len(data), sha256=sha256)
         folder = self._workspace.fresh_path()
         with disk.os_errors_as_unavailable():
             try:

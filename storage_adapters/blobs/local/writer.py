@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,20 +31,11 @@ class LocalBlobWriter(TwinWriter):
         self,
         folder: Path,
         publish: Callable[[Path, BlobInfo], None],
-        *,
-        bucket: str,
-        key: str,
-        content_type: str,
-        now: int,
+        info: BlobInfo,
         digests: Digests,
     ) -> None:
-        self._folder = folder
-        self._publish = publish
-        self._bucket = bucket
-        self._key = key
-        self._content_type = content_type
-        self._now = now
-        self._digests = digests
+        """Begin; ``info`` is the description of the blob before its bytes are known."""
+        self._folder, self._publish, self._info, self._digests = folder, publish, info, digests
         self._lock = Lock()
         self._flushed = 0
         self._file: disk.NewFile | None = None
@@ -72,15 +62,7 @@ class LocalBlobWriter(TwinWriter):
             file = self._require_open()
             with self._discarding_on_error():
                 self._digests.check(declared)
-                info = BlobInfo(
-                    bucket=self._bucket,
-                    key=self._key,
-                    size=self._digests.size,
-                    content_type=self._content_type,
-                    created_at=self._now,
-                    generation=secrets.token_hex(8),
-                    **self._digests.checksums(),
-                )
+                info = self._digests.described(self._info)
                 self._finish(file, info)
             return info
 

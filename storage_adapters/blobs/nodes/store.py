@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -74,8 +75,12 @@ class NodesBlobStore(
         found = self._existing(check_key(key))
         if found is not None:
             raise BlobExists(found)
-        return NodesBlobWriter(
-            self._blobs, key, bucket=self._bucket, content_type=content_type, now=now, digests=digests
+        return NodesBlobWriter(self._blobs, self._fresh(key, content_type, now), digests)
+
+    def _fresh(self, key: str, content_type: str, now: int) -> BlobInfo:
+        generation = self._blobs.new_generation()
+        return BlobInfo(
+            bucket=self._bucket, key=key, size=0, content_type=content_type, created_at=now, generation=generation
         )
 
     def _existing(self, key: str) -> BlobInfo | None:
@@ -97,15 +102,7 @@ class NodesBlobStore(
             finally:
                 writer.abort()
             return
-        info = BlobInfo(
-            bucket=self._bucket,
-            key=check_key(key),
-            size=len(data),
-            content_type=content_type,
-            created_at=now,
-            generation=self._blobs.new_generation(),
-            sha256=sha256,
-        )
+        info = replace(self._fresh(check_key(key), content_type, now), size=len(data), sha256=sha256)
         self._blobs.create(Description(info, 0), data, sha256 or "")
 
     def delete(self, key: str, *, generation: str | None = None) -> None:

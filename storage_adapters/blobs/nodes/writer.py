@@ -24,10 +24,9 @@ PIECES_UNDER_WAY = 3
 class NodesBlobWriter(BlobWriter):
     """Writer that hashes and sends each full piece beside, and hashes the whole in the calling thread."""
 
-    def __init__(self, blobs: Blobs, key: str, *, bucket: str, content_type: str, now: int, digests: Digests) -> None:
-        self._blobs, self._key, self._bucket = blobs, key, bucket
-        self._content_type, self._now, self._digests = content_type, now, digests
-        self._generation = blobs.new_generation()
+    def __init__(self, blobs: Blobs, info: BlobInfo, digests: Digests) -> None:
+        """Begin; ``info`` is the description of the blob before its bytes are known."""
+        self._blobs, self._info, self._digests = blobs, info, digests
         self._buffer: bytearray | None = bytearray()
         self._pieces = 0
         self._hashes = bytearray()
@@ -64,15 +63,7 @@ class NodesBlobWriter(BlobWriter):
                 if self._pieces:
                     self._send_piece(buffer)
                     self._wait_for_pieces(0)
-                info = BlobInfo(
-                    bucket=self._bucket,
-                    key=self._key,
-                    size=self._digests.size,
-                    content_type=self._content_type,
-                    created_at=self._now,
-                    generation=self._generation,
-                    **self._digests.checksums(),
-                )
+                info = self._digests.described(self._info)
             except BaseException:
                 self._discard()
                 raise
@@ -104,7 +95,9 @@ class NodesBlobWriter(BlobWriter):
         if number == MOST_PIECES:
             raise StorageUnavailable(f"a blob on nodes has at most {MOST_PIECES * PIECE_BYTES} bytes")
         self._wait_for_pieces(PIECES_UNDER_WAY - 1)
-        self._under_way.append(self._blobs.begin_chunk(piece_name(self._key, self._generation, number), piece))
+        self._under_way.append(
+            self._blobs.begin_chunk(piece_name(self._info.key, self._info.generation, number), piece)
+        )
         self._pieces += 1
         self._buffer = bytearray()
         return self._buffer
@@ -116,7 +109,7 @@ class NodesBlobWriter(BlobWriter):
 
     def _discard(self) -> None:
         self._buffer = None
-        names = [piece_name(self._key, self._generation, number) for number in range(self._pieces)]
+        names = [piece_name(self._info.key, self._info.generation, number) for number in range(self._pieces)]
         if names:
             # What is left behind is found by a census.
             self._blobs.discard(names, self._under_way)

@@ -15,15 +15,10 @@ from typing import Any, NamedTuple
 import google_crc32c
 from botocore.exceptions import ClientError
 
+from storage_adapters.blobs.bucket_store import CACHE_CONTROL, disposition_of
 from storage_adapters.blobs.s3.client import DENIED, NoConditions, OtherObject, s3_errors_as_ours
 from storage_adapters.blobs.s3.direct import DirectReads
-from storage_adapters.blobs.s3.objects import (
-    CACHE_CONTROL,
-    S3Object,
-    base64_of,
-    disposition_of,
-    object_of,
-)
+from storage_adapters.blobs.s3.objects import S3Object, base64_of, object_of
 from storage_adapters.errors import BlobNotFound, StorageDenied, StorageUnavailable
 
 BATCH_DELETES = 1_000

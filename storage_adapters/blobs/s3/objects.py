@@ -15,8 +15,6 @@ from storage_adapters.records import BlobInfo
 # Metadata beside the marks of every bucket.
 PLACEHOLDER = "files-placeholder"
 SUMS = {"md5": "files-md5", "crc32c": "files-crc32c", "sha256": "files-sha256"}
-# An object is never changed. Caches that many share must not keep it: its access may be taken away.
-CACHE_CONTROL = "private, max-age=900, immutable"
 # Names of this adapter's own objects begin so; no key does.
 OWN = ".files/"
 
@@ -89,13 +87,6 @@ def _moment(text: str, default: datetime) -> int:
         return milliseconds(datetime.strptime(text, "%a, %d %b %Y %H:%M:%S %Z").replace(tzinfo=default.tzinfo))
     except ValueError:
         return milliseconds(default)
-
-
-def disposition_of(content_type: str) -> str:
-    """Return how a browser treats an object of this type at a URL that says nothing else: a script must not run."""
-    plain = content_type.partition(";")[0].strip().lower()
-    shown = plain.startswith(("image/", "video/", "audio/")) and not plain.endswith("+xml")
-    return "inline" if shown else "attachment"
 
 
 def hex_of(text: str) -> str:

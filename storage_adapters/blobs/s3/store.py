@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Self
 
-from storage_adapters.blobs.bucket_store import WEEK_SECONDS, BucketStore
+from storage_adapters.blobs.bucket_store import CACHE_CONTROL, WEEK_SECONDS, BucketStore, disposition_of
 from storage_adapters.blobs.bucket_writer import CREATED_AT, WRITER
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.s3.api import COPY_BYTES, S3Api
@@ -28,7 +28,7 @@ from storage_adapters.blobs.s3.conditions import Conditions
 from storage_adapters.blobs.s3.direct import DirectReads
 from storage_adapters.blobs.s3.inserting import Inserter, Taken
 from storage_adapters.blobs.s3.location import Location, parse
-from storage_adapters.blobs.s3.objects import CACHE_CONTROL, OWN, S3Object, disposition_of
+from storage_adapters.blobs.s3.objects import OWN, S3Object
 from storage_adapters.blobs.s3.parts import LARGEST_PART, MOST_PARTS, is_whole, ranges
 from storage_adapters.blobs.s3.pinging import Pinger
 from storage_adapters.blobs.s3.reading import pieces
