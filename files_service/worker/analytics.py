@@ -13,11 +13,11 @@ from itertools import groupby
 
 from files_service.core import Core
 from files_service.domain.analytics import day_of
-from files_service.runtime.lease import Lease
 from files_service.services.analytics.counting import Counts, walk_files
 from files_service.services.analytics.documents import counted_days
 from files_service.services.analytics.stored import mark_changed
 from files_service.services.files import require
+from files_service.worker.leased import Leased
 from storage_adapters import BEGINNING, Change, CheckpointConflict, RevisionConflict, SupportsChanges
 
 CONSUMER = "analytics"
@@ -29,18 +29,15 @@ RETRY_SECONDS = 2.0
 _COUNTING = "counting "
 
 
-class Analytics:
+class Analytics(Leased):
     """Keeper of the counts. ``lag_changes`` (within a batch) feeds the metrics."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(core, "analytics", holder=holder, seconds=LEASE_SECONDS, stopped=stopped)
         self.lag_changes = 0
         self.counted = 0
-        self._core, self._stopped = core, stopped
         self._feed = require(core.metadata, SupportsChanges)
         self._counts = Counts(core)
-        self._lease = Lease(
-            core.metadata, "analytics", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
         self._position: str | None = None
         self._idle = SHORTEST_IDLE_SECONDS
 

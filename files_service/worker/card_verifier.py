@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.runtime.backoff import Backoff
-from files_service.runtime.lease import Lease
 from files_service.services.cards.verification import (
     Rereading,
     Verification,
@@ -17,6 +16,7 @@ from files_service.services.cards.verification import (
     is_void,
     save_work,
 )
+from files_service.worker.leased import Leased
 from storage_adapters import RevisionConflict, StorageUnavailable, SupportsDocuments
 
 logger = logging.getLogger(__name__)
@@ -39,14 +39,11 @@ class _Reading:
     saved_at: int
 
 
-class CardVerifier:
+class CardVerifier(Leased):
     """The verifier. A worker that takes over reads on behind the last chunk that was stored as read."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
-        self._core, self._stopped = core, stopped
-        self._lease = Lease(
-            core.metadata, "cards", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
+        super().__init__(core, "cards", holder=holder, seconds=LEASE_SECONDS, stopped=stopped)
         self._readings: dict[str, _Reading] = {}
         # Of sessions that cannot be read now: each failure makes the loop wait, and the others with it.
         self._delays = Backoff(first_ms=1_000, factor=2, longest_ms=60_000)

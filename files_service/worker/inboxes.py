@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from files_service.core import Core
-from files_service.runtime.lease import Lease
 from files_service.services.inbox.feed import BATCH, InboxFeed
+from files_service.worker.leased import Leased
 from storage_adapters import CheckpointConflict, SupportsDocuments
 
 LEASE_SECONDS = 10
@@ -14,15 +14,13 @@ RETRY_SECONDS = 2.0
 WITHOUT_DOCUMENTS_SECONDS = 3_600.0
 
 
-class Inboxes:
+class Inboxes(Leased):
     """Writer of the inboxes."""
 
     def __init__(self, core: Core, *, holder: str) -> None:
+        super().__init__(core, "inboxes", holder=holder, seconds=LEASE_SECONDS)
         self._has_documents = isinstance(core.metadata, SupportsDocuments)
         self._feed = InboxFeed(core)
-        self._lease = Lease(
-            core.metadata, "inboxes", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
         self._idle = SHORTEST_IDLE_SECONDS
 
     def step(self) -> float:
@@ -40,7 +38,3 @@ class Inboxes:
             return 0.0
         self._idle = SHORTEST_IDLE_SECONDS if read else min(LONGEST_IDLE_SECONDS, 2 * self._idle)
         return self._idle
-
-    def give_up(self) -> None:
-        """Release the lease, so that another worker can continue at once."""
-        self._lease.release()

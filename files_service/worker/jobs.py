@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from files_service.core import Core
 from files_service.runtime.backoff import Backoff
-from files_service.runtime.lease import Lease
 from files_service.services.jobs.job import place_of, running_jobs
 from files_service.services.jobs.steps import run_step
+from files_service.worker.leased import Leased
 from storage_adapters import DocumentPosition, SupportsDocuments
 
 logger = logging.getLogger(__name__)
@@ -20,14 +20,11 @@ LOOK_SECONDS = 2.0
 JOBS_AT_ONCE = 20
 
 
-class JobRunner:
+class JobRunner(Leased):
     """The runner of jobs. A worker that takes over goes on at the place that the last step has stored."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
-        self._core, self._stopped = core, stopped
-        self._lease = Lease(
-            core.metadata, "jobs", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
+        super().__init__(core, "jobs", holder=holder, seconds=LEASE_SECONDS, stopped=stopped)
         # Of jobs that fail: each failure makes the loop wait, and the others with it.
         self._delays = Backoff(first_ms=1_000, factor=2, longest_ms=60_000)
         # That of the job whose turn was the last.
@@ -69,7 +66,3 @@ class JobRunner:
         """Leave a job to the version of the service that knows it."""
         self._delay(job_id)
         logger.error("a job cannot be read", extra={"job": job_id, "error": f"{type(error).__name__}: {error}"})
-
-    def give_up(self) -> None:
-        """Release the lease, so that another worker can go on."""
-        self._lease.release()

@@ -14,7 +14,6 @@ from prometheus_client.registry import Collector
 
 from files_service.core import Core
 from files_service.domain.disk_space import Space
-from files_service.runtime.lease import Lease
 from files_service.services.notices.channels import Channel, Sender, wanted_by
 from files_service.services.notices.dead_letters import look_at_dead_letters
 from files_service.services.notices.delivery import Delivery
@@ -22,6 +21,7 @@ from files_service.services.notices.digest import tell_day
 from files_service.services.notices.disks import look_at_disks, places_of, space_of
 from files_service.services.notices.feed import BATCH, NoticeFeed
 from files_service.services.notices.silence import tell_silent
+from files_service.worker.leased import Leased
 from storage_adapters import CheckpointConflict
 
 LEASE_SECONDS = 120
@@ -29,7 +29,7 @@ STEP_SECONDS = 1.0
 LOOK_MS = 60_000
 
 
-class NoticeWorker:
+class NoticeWorker(Leased):
     """All steps of the notifier. ``places`` are the folders whose disks are looked at."""
 
     def __init__(
@@ -44,12 +44,10 @@ class NoticeWorker:
         measure: Callable[[Path], Space] = space_of,
         dead_letters: Callable[[], int | None] | None = None,
     ) -> None:
-        self._core, self._stopped, self._measure, self._dead_letters = core, stopped, measure, dead_letters
+        super().__init__(core, "notices", holder=holder, seconds=LEASE_SECONDS, stopped=stopped)
+        self._measure, self._dead_letters = measure, dead_letters
         self._wanted = wanted_by(channels)
         self._places = places_of(core.settings) if places is None else places
-        self._lease = Lease(
-            core.metadata, "notices", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
         self._feed = NoticeFeed(core, self._wanted)
         self.delivery = Delivery(core, senders, may_go_on=self._may_go_on)
         self._looked_at: int | None = None
@@ -74,10 +72,6 @@ class NoticeWorker:
             # What fails keeps nothing else back; the loop reports the first failure, and waits longer with each step.
             raise failure
         return 0.0 if read == BATCH else STEP_SECONDS
-
-    def give_up(self) -> None:
-        """Release the lease, so that another process can go on at once."""
-        self._lease.release()
 
     def _looks(self) -> list[Callable[[], None]]:
         """Return the looks that are due, at most once in ``LOOK_MS``."""

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
-from files_service.runtime.lease import Lease
 from files_service.services.accounts import documents
 from files_service.services.shares.activity import due_notices, freeze_notice, settle_notice
 from files_service.services.shares.share import find_share
+from files_service.worker.leased import Leased
 from storage_adapters import JSON, Document, SupportsDocuments
 
 logger = logging.getLogger(__name__)
@@ -24,16 +24,14 @@ BATCH = 100
 STEP_SECONDS = 15.0
 
 
-class Notifier:
+class Notifier(Leased):
     """Publisher of notices; one worker at a time has the lease."""
 
     def __init__(
         self, core: Core, publisher: EventPublisher, *, holder: str, stopped: Callable[[], bool] = lambda: False
     ) -> None:
-        self._core, self._publisher, self._stopped = core, publisher, stopped
-        self._lease = Lease(
-            core.metadata, "notifier", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
+        super().__init__(core, "notifier", holder=holder, seconds=LEASE_SECONDS, stopped=stopped)
+        self._publisher = publisher
 
     def step(self) -> float:
         """Publish the notices that are due; return the seconds to wait."""
@@ -60,10 +58,6 @@ class Notifier:
         if payload is not None:
             self._publisher.publish(EVENT, payload, event_id=payload["event_id"])
         settle_notice(self._core, notice)
-
-    def give_up(self) -> None:
-        """Release the lease, so that another worker's notifier can continue at once."""
-        self._lease.release()
 
     def _payload_of(self, notice: Document) -> JSON | None:
         """Return the payload, None for a share that is forgotten."""

@@ -10,13 +10,13 @@ from dataclasses import replace
 from itertools import islice
 
 from files_service.core import Core
-from files_service.runtime.lease import Lease
 from files_service.services.outages import require_stores
 from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import PAGE, LostPart, lost_parts
 from files_service.services.scrub.progress import Progress, load_progress, save_progress
 from files_service.services.scrub.repair import recheck, repair_from
 from files_service.services.scrub.walk import PART_COST, START, Walk
+from files_service.worker.leased import Leased
 from storage_adapters import (
     Change,
     FileRecord,
@@ -45,16 +45,13 @@ MOST_WAITING = 1_000
 MOST_REPAIRS = 10
 
 
-class Scrubber:
+class Scrubber(Leased):
     """The scrubber. ``lost`` and ``oldest_unverified_seconds`` feed the metrics where the lease is held."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(core, "scrub", holder=holder, seconds=LEASE_SECONDS, stopped=stopped)
         self.lost = 0
-        self._core, self._stopped = core, stopped
         self._period = int(core.settings.scrub_days * 86_400_000 * PERIOD_SHARE)
-        self._lease = Lease(
-            core.metadata, "scrub", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
         # Files that may repair lost parts, with the failures of each.
         self._brought: deque[tuple[str, int]] = deque(maxlen=MOST_WAITING)
         # Looked up at the first change; later losses are announced by the feed before the bytes that repair them.

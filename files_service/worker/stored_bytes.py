@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from files_service.core import Core
-from files_service.runtime.lease import Lease
 from files_service.services.analytics.stored import Stopped, count_stored, due_count, put_off
+from files_service.worker.leased import Leased
 from storage_adapters import SupportsDocuments
 
 LEASE_SECONDS = 30
@@ -15,15 +15,12 @@ RETRY_SECONDS = 5.0
 _LOAD = 10
 
 
-class StoredBytes:
+class StoredBytes(Leased):
     """Counter of the bytes that owners and tenants whose files changed take."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(core, "stored bytes", holder=holder, seconds=LEASE_SECONDS, stopped=stopped)
         self.counted = 0
-        self._core, self._stopped = core, stopped
-        self._lease = Lease(
-            core.metadata, "stored bytes", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
-        )
 
     def step(self) -> float:
         """Count who is due; return the seconds to wait."""
@@ -43,7 +40,3 @@ class StoredBytes:
             raise
         self.counted += 1
         return _LOAD * (self._core.timer() - began) / 1000
-
-    def give_up(self) -> None:
-        """Release the lease, so that another worker can continue at once."""
-        self._lease.release()

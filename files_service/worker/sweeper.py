@@ -11,13 +11,13 @@ from typing import Any
 from files_service.api import METHODS
 from files_service.api.sync import encode_cursor
 from files_service.core import Core
-from files_service.runtime.lease import Lease
 from files_service.services.erasure import sweep_deletions
 from files_service.services.reconcile import Cursor, Stage
 from files_service.services.settled_time import ClockWatch, settled_now
 from files_service.services.uploads.sweep import sweep_uploads
 from files_service.services.versions.sweep import sweep_versions
 from files_service.worker.cleaner import Cleaner
+from files_service.worker.leased import Leased
 from storage_adapters import JSON, SupportsDocuments, SupportsLeases
 
 logger = logging.getLogger(__name__)
@@ -29,17 +29,13 @@ CLEAN_RETRY_SECONDS = 30
 EXPIRED_FOR_MS = 86_400_000
 
 
-class Sweeper:
+class Sweeper(Leased):
     """The sweeper. ``totals`` counts its actions for the metrics."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
-        self.totals: Counter[str] = Counter()
-        self._core, self._stopped = core, stopped
-        interval = core.settings.sweep_interval_seconds
         # Kept between sweeps, so that several workers together sweep as often as one.
-        self._lease = Lease(
-            core.metadata, "sweeper", holder=holder, seconds=interval, clock=core.clock, timer=core.timer
-        )
+        super().__init__(core, "sweeper", holder=holder, seconds=core.settings.sweep_interval_seconds, stopped=stopped)
+        self.totals: Counter[str] = Counter()
         self._cleaner = Cleaner(core)
         self._watch = ClockWatch(core)
         self._cursor: str | None = None
@@ -181,10 +177,6 @@ class Sweeper:
         _log(report)
         cursor: str | None = report["next_cursor"]
         return cursor
-
-    def give_up(self) -> None:
-        """Release the lease, so that another worker's sweeper can continue."""
-        self._lease.release()
 
     def _may_go_on(self) -> bool:
         return self._lease.held() and not self._stopped()
