@@ -6,9 +6,9 @@ from aiohttp import web
 
 from files_service.api.analytics import MOST_DAYS
 from files_service.gateway.auth.callers import caller_of
+from files_service.gateway.calls import call, require_known
 from files_service.gateway.query import flag, number
 from files_service.gateway.replies import bad_field, json_reply
-from files_service.gateway.state import gateway_of
 from storage_adapters import JSON
 
 _ABOUT = ("owner", "tenant", "all")
@@ -30,9 +30,7 @@ async def file_types(request: web.Request) -> web.StreamResponse:
 def _about(request: web.Request, *more: str) -> JSON:
     """Return the parameters that say about whom the question is: ``-`` is the default tenant."""
     caller, query = caller_of(request), request.query
-    for name in query:
-        if name not in (*_ABOUT, *more):
-            raise bad_field(name[:100], "Unknown parameter.")
+    require_known(request, *_ABOUT, *more)
     given: JSON = {name: query[name] for name in ("owner", "tenant") if name in query}
     if given.get("tenant") == "-":
         given["tenant"] = ""
@@ -45,5 +43,4 @@ def _about(request: web.Request, *more: str) -> JSON:
 
 
 async def _reply(request: web.Request, method: str, params: JSON) -> web.StreamResponse:
-    gateway = gateway_of(request)
-    return json_reply(await gateway.calls.run(gateway.invoke, method, params))
+    return json_reply(await call(request, method, params))

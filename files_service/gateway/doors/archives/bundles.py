@@ -9,10 +9,10 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.gateway.auth.callers import caller_of, holders_of
-from files_service.gateway.replies import bad_field, json_reply
+from files_service.gateway.calls import body_of, call
+from files_service.gateway.replies import json_reply
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.archives import send_archive
-from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 from files_service.services.archives.archive import Archive, Item, part_of_item
 from files_service.services.archives.manifests import find_archive
 from files_service.services.archives.selection import readable_file
@@ -21,16 +21,12 @@ from storage_adapters import FileRecord, Part
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Make the manifest of an archive."""
-    gateway, caller = gateway_of(request), caller_of(request)
-    require_json(request)
+    caller = caller_of(request)
     # The ids of as many files as an archive may have are longer than other calls.
-    most = most_of(caller, gateway.limits, many=True)
-    body = parse_object(await read_small(request, gateway.limits, most=most), gateway.limits)
-    if "actor" in body:
-        raise bad_field("actor", "Unknown field.")
+    body = await body_of(request, many=True)
     if "folder" in body and caller.actor is not None:
         body = {"owner": caller.actor, **body}
-    made = await gateway.calls.run(gateway.invoke, "files.archive", {**body, "actor": caller.actor})
+    made = await call(request, "files.archive", {**body, "actor": caller.actor})
     return json_reply(made, 201, {"Location": made["url"]})
 
 

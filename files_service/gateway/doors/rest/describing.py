@@ -7,19 +7,14 @@ from typing import Any
 from aiohttp import web
 
 from files_service.gateway.auth.callers import caller_of
+from files_service.gateway.calls import body_of, call
 from files_service.gateway.replies import bad_field, json_reply
-from files_service.gateway.state import gateway_of
-from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 
 
 async def set_metadata(request: web.Request) -> web.StreamResponse:
     """Set the tags and the description of the file, or one of them; null removes them."""
-    gateway = gateway_of(request)
-    caller = caller_of(request)
-    require_json(request)
-    body = parse_object(await read_small(request, gateway.limits, most=most_of(caller, gateway.limits)), gateway.limits)
-    params = {"file_id": request.match_info["file_id"], "changes": _changes(body), "actor": caller.actor}
-    return json_reply(await gateway.calls.run(gateway.invoke, "files.update", params))
+    named = {"file_id": request.match_info["file_id"], "actor": caller_of(request).actor}
+    return json_reply(await call(request, "files.update", {**named, "changes": _changes(await body_of(request))}))
 
 
 def _changes(body: dict[str, Any]) -> dict[str, Any]:

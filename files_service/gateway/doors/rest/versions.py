@@ -10,6 +10,7 @@ from files_service.core import Core
 from files_service.domain.filenames import save_as
 from files_service.domain.versions import as_content
 from files_service.gateway.auth.callers import caller_of, holders_of
+from files_service.gateway.calls import call
 from files_service.gateway.query import flag
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import gateway_of
@@ -56,9 +57,8 @@ async def download_version(request: web.Request) -> web.StreamResponse:
 
 
 async def _call(request: web.Request, method: str, **params: Any) -> web.StreamResponse:
-    gateway = gateway_of(request)
     params |= {"file_id": request.match_info["file_id"], "actor": caller_of(request).actor}
-    return json_reply(await gateway.calls.run(gateway.invoke, method, params))
+    return json_reply(await call(request, method, params))
 
 
 def _find(core: Core, file_id: str, version_id: str, part_id: str | None, actor: str | None) -> Found:

@@ -5,27 +5,22 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.gateway.auth.callers import caller_of
-from files_service.gateway.doors.shares.links import body_of
-from files_service.gateway.replies import bad_field, json_reply
-from files_service.gateway.state import gateway_of
+from files_service.gateway.calls import body_of, call, require_known
+from files_service.gateway.replies import json_reply
 from storage_adapters import JSON
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Reply with the policy."""
-    gateway = gateway_of(request)
-    return json_reply(await gateway.calls.run(gateway.invoke, "shares.policy", _params(request)))
+    return json_reply(await call(request, "shares.policy", _params(request)))
 
 
 async def change(request: web.Request) -> web.StreamResponse:
     """Change the policy: the body has the rules to set."""
-    gateway, params = gateway_of(request), _params(request)
-    changes = await body_of(request, caller_of(request))
-    return json_reply(await gateway.calls.run(gateway.invoke, "shares.set_policy", {**params, "changes": changes}))
+    params = _params(request)
+    return json_reply(await call(request, "shares.set_policy", {**params, "changes": await body_of(request)}))
 
 
 def _params(request: web.Request) -> JSON:
-    for name in request.query:
-        if name != "tenant":
-            raise bad_field(name[:100], "Unknown parameter.")
+    require_known(request, "tenant")
     return {"tenant": request.query.get("tenant"), "actor": caller_of(request).actor}
