@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
-from storage_adapters.ports.blob_capabilities import SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
+from storage_adapters.ports.blob_capabilities import (
+    SupportsPublicUrls,
+    SupportsSignedUrls,
+    UrlTerms,
+    VerifiesSignedUrls,
+)
 from storage_adapters.ports.blobs import BlobStore
 from storage_adapters.records import Grant, SignedUrl
 
@@ -14,22 +20,10 @@ class ForwardsSignedUrls(SupportsSignedUrls):
 
     url_store: BlobStore
 
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
+    def sign(self, method: str, key: str, **terms: Unpack[UrlTerms]) -> SignedUrl:
         """See ``SupportsSignedUrls``."""
         assert isinstance(self.url_store, SupportsSignedUrls)
-        return self.url_store.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
+        return self.url_store.sign(method, key, **terms)
 
 
 class ForwardsServedUrls(ForwardsSignedUrls, VerifiesSignedUrls):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from storage_adapters.blobs.signing import UrlSigner
-from storage_adapters.ports.blob_capabilities import SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
+from storage_adapters.ports.blob_capabilities import (
+    SupportsPublicUrls,
+    SupportsSignedUrls,
+    UrlTerms,
+    VerifiesSignedUrls,
+)
 from storage_adapters.records import Grant, SignedUrl
 
 
@@ -14,21 +20,9 @@ class ServesSignedUrls(SupportsSignedUrls, VerifiesSignedUrls, SupportsPublicUrl
 
     url_signer: UrlSigner
 
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
+    def sign(self, method: str, key: str, **terms: Unpack[UrlTerms]) -> SignedUrl:
         """See ``SupportsSignedUrls``."""
-        return self.url_signer.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
+        return self.url_signer.sign(method, key, **terms)
 
     def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
         """See ``VerifiesSignedUrls``."""

@@ -5,27 +5,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Required, TypedDict, Unpack
 
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo, Grant, Resealed, SignedUrl
+
+
+class UrlTerms(TypedDict, total=False):
+    """What a signed URL is bound to."""
+
+    expires_at: Required[int]
+    content_type: str | None
+    size: int | None
+    filename: str | None
+    epoch: int
 
 
 class SupportsSignedUrls(ABC):
     """URLs that expire, by which a client without credentials makes one request."""
 
     @abstractmethod
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
+    def sign(self, method: str, key: str, **terms: Unpack[UrlTerms]) -> SignedUrl:
         """Sign a PUT, GET or HEAD of the key.
 
         A PUT is bound to ``content_type`` and ``size``; a GET with ``filename`` is answered as an attachment of that

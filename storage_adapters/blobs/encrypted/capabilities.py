@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
 from storage_adapters.blobs.digests import CHECKSUMS, Digests
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, content_size
@@ -39,6 +39,7 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsResealing,
     SupportsResumableUpload,
     SupportsSignedUrls,
+    UrlTerms,
     VerifiesSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore
@@ -197,11 +198,11 @@ class _ServedUrls(ForwardsServedUrls, EncryptedBlobStore):
 
 
 class _DirectUrls(ForwardsSignedUrls, EncryptedBlobStore):
-    def sign(self, method: str, key: str, **how: Any) -> SignedUrl:
+    def sign(self, method: str, key: str, **terms: Unpack[UrlTerms]) -> SignedUrl:
         """See ``SupportsSignedUrls``. A blob that is encrypted here has no address in the inner store."""
         if method != "PUT" and is_encrypted(self._inner.head(key)):
             raise NoAddress(f"blob {key} is encrypted")
-        return super().sign(method, key, **how)
+        return super().sign(method, key, **terms)
 
 
 class _DirectUploads(EncryptedBlobStore, StartsUploads):

@@ -44,15 +44,8 @@ class _Plain(HTTPConnection):
         self.sock.settimeout(patience)
 
 
-class _Secure(HTTPSConnection):
+class _Secure(_Plain, HTTPSConnection):
     """The same with TLS."""
-
-    def connect(self) -> None:
-        """Connect."""
-        patience, self.timeout = self.timeout, _soon(self.timeout)
-        super().connect()
-        self.timeout = patience
-        self.sock.settimeout(patience)
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):
