@@ -8,27 +8,14 @@ from typing import Any
 from marshmallow import ValidationError, validates_schema
 
 from files_service.api.access import outcome_of, result_of
-from files_service.api.action import Params, ParamsSchema, action, file_id_field
-from files_service.api.parameters import file_ids_field
+from files_service.api.action import Params, action
+from files_service.api.parameters import OneOrManyParams
 from files_service.api.places import new_folder_field, on_conflict_field, path_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.services.moving import move_file
 from files_service.services.trash import restore_file, trash_file
 from storage_adapters import JSON, FileRecord, Tombstone
-
-
-class OneOrManyParams(ParamsSchema):
-    """Parameters of a call about one file, or several."""
-
-    file_id = file_id_field(required=False)
-    file_ids = file_ids_field()
-
-    @validates_schema
-    def one_or_many(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Require either file_id or file_ids."""
-        if ("file_id" in data) is ("file_ids" in data):
-            raise ValidationError("Give file_id, or file_ids.", "file_id")
 
 
 class MoveParams(OneOrManyParams):

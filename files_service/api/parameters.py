@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from files_service.api.action import file_id_field
+from files_service.api.action import ParamsSchema, file_id_field
 from files_service.api.fields import OPTIONAL, Strict, choice, integer, several, string
 from files_service.api.text import line, text
 from files_service.domain import media_types
@@ -252,3 +252,16 @@ class PostAction(Strict):
     """Changes to apply when the file is processed."""
 
     update = fields.Nested(Changes, required=True, metadata={"description": "Changes as in files.update."})
+
+
+class OneOrManyParams(ParamsSchema):
+    """Parameters of a call about one file, or several."""
+
+    file_id = file_id_field(required=False)
+    file_ids = file_ids_field()
+
+    @validates_schema
+    def one_or_many(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Require either file_id or file_ids."""
+        if ("file_id" in data) is ("file_ids" in data):
+            raise ValidationError("Give file_id, or file_ids.", "file_id")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
-
-from marshmallow import ValidationError, validates_schema
 
 from files_service.api.access import access_result, result_of
-from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
+from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.fields import string
-from files_service.api.parameters import access_field, check_tag, cursor_field, file_ids_field, tags_field
+from files_service.api.parameters import (
+    OneOrManyParams,
+    access_field,
+    check_tag,
+    cursor_field,
+    tags_field,
+)
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.listing import decode_cursor, encode_cursor
@@ -22,18 +25,10 @@ from storage_adapters import JSON, FileRecord, ListQuery, tag_form
 BATCH = 100
 
 
-class TagParams(ParamsSchema):
+class TagParams(OneOrManyParams):
     """Parameters of files.tag.add, files.tag.remove and files.tag.sync."""
 
-    file_id = file_id_field(required=False)
-    file_ids = file_ids_field()
     tags = tags_field(required=True)
-
-    @validates_schema
-    def one_or_many(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Require either file_id or file_ids."""
-        if ("file_id" in data) is ("file_ids" in data):
-            raise ValidationError("Give file_id, or file_ids.", "file_id")
 
 
 class TagAccessParams(ParamsSchema):
