@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
 
 FOLDER = "ascmhl"
@@ -22,6 +22,9 @@ _C4_DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _C4_LENGTH = 88
 # XML 1.0, production 2: what no escape can express either.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+# The times that a date has: clocks of cameras and damaged folders tell others.
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -127,7 +130,8 @@ class C4:
 
 
 def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+    shown = min(max(milliseconds, _FIRST_MS), _LAST_MS)
+    return (_EPOCH + timedelta(milliseconds=shown)).isoformat(timespec="milliseconds")
 
 
 def _text(text: str) -> str:

@@ -108,6 +108,12 @@ def test_a_name_that_xml_cannot_express_is_refused() -> None:
         list(manifest([file], created_at=0, host="h", version="1"))
 
 
+@pytest.mark.parametrize(("modified_at", "shown"), [(2**53 - 1, "9999-12-31T23:59:59.999"), (1 - 2**53, "0001-01-01")])
+def test_a_time_that_no_date_has_is_the_nearest_one(modified_at: int, shown: str) -> None:
+    file = HashedFile(path="a", size=1, modified_at=modified_at, xxh64="0" * 16, hashed_at=0)
+    assert f'lastmodificationdate="{shown}' in "".join(manifest([file], created_at=0, host="h", version="1"))
+
+
 @pytest.mark.parametrize(("tree", "name"), [("A001", "0007_A001_"), ("a/b\n..", "0007_a_b_.._"), ("", "0007_card_")])
 def test_the_name_of_a_manifest_has_no_special_characters(tree: str, name: str) -> None:
     assert manifest_name(7, tree, NOW).startswith(name)
