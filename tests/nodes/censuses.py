@@ -18,7 +18,8 @@ from files_service.nodes.controller.layouts import Layouts
 from files_service.nodes.controller.liveness import Liveness
 from files_service.nodes.controller.nodes import Nodes
 from files_service.nodes.controller.watch import Watch
-from storage_adapters import BlobOptions
+from files_service.services.wanted_blobs import wanted_blobs
+from storage_adapters import BlobOptions, FileRecord
 from storage_adapters.blobs.nodes import NodesBlobStore
 from storage_adapters.blobs.nodes.protocol.trimming import Limits
 from tests.clocks import Clock
@@ -26,8 +27,10 @@ from tests.gateway.serving import Served, serving, wait_until
 from tests.nodes.clusters import NodeThread
 from tests.nodes.controller import SECRET
 from tests.nodes.pings import KEYS, core_of_nodes, ping
+from tests.unit.lost_bytes import chunked_file
 
 CHUNK = 1_024
+CONTENT = b"0123456789" * 300
 
 
 @dataclass
@@ -141,3 +144,18 @@ def cluster(folder: Path, *names: str, metadata_url: str = "memory://") -> Itera
         opened.callback(blobs.close)
         running.core = replace(bare, blobs=blobs, settings=replace(bare.settings, blobs_url=url))
         yield running
+
+
+def stored(core: Core) -> FileRecord:
+    """Store a file of three chunks."""
+    return core.metadata.get(chunked_file(core, CONTENT)["file_id"])
+
+
+def keys(core: Core) -> list[str]:
+    """Return the keys of the blobs that a service wants."""
+    return list(dict.fromkeys(blob.key for blob in wanted_blobs(core)))
+
+
+def everywhere(nodes: Cluster) -> dict[str, set[str]]:
+    """Return the nodes that have each of these blobs."""
+    return {key: nodes.holders(key) for key in keys(nodes.core)}

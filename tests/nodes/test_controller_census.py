@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from files_service.core import Core
 from files_service.domain.chunking import chunk_key, names_in_chunk_key
 from files_service.domain.uploads import part_key
 from files_service.errors import BytesLost, Conflict, ServiceUnavailable
-from files_service.nodes.chunk_disk import ChunkDisk
 from files_service.nodes.controller.census import reports, runner
 from files_service.nodes.controller.census.throttle import PULLS_OF_NODE, Throttle
 from files_service.nodes.controller.layouts import Layouts
@@ -30,18 +26,15 @@ from files_service.runtime.lease import Lease
 from files_service.services.scrub.marks import require_kept
 from files_service.services.wanted_blobs import wanted_blobs
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import FileRecord, SupportsListing
+from storage_adapters import SupportsListing
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from storage_adapters.blobs.nodes.protocol.naming import generation_of, piece_name
 from tests.cores import call, processed_file
-from tests.nodes.censuses import Cluster, cluster
+from tests.nodes.censuses import Cluster, cluster, everywhere, keys, stored
 from tests.nodes.pings import KEYS
 from tests.secrets_in_logs import WATCH
-from tests.unit.lost_bytes import chunked_file
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
-CONTENT = b"0123456789" * 300
 NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 OUT = 1_800.001
 
@@ -52,23 +45,11 @@ def nodes(tmp_path: Path) -> Iterator[Cluster]:
         yield running
 
 
-def stored(core: Core) -> FileRecord:
-    return core.metadata.get(chunked_file(core, CONTENT)["file_id"])
-
-
-def keys(core: Core) -> list[str]:
-    return list(dict.fromkeys(blob.key for blob in wanted_blobs(core)))
-
-
 def put_garbage(nodes: Cluster, number: int = 0) -> str:
     """Bytes of a file that never was."""
     key = part_key("ann", NOBODY, f"p{number}")
     nodes.core.blobs.put(key, [b"garbage"], content_type="a/b", now=nodes.core.clock())
     return key
-
-
-def everywhere(nodes: Cluster) -> dict[str, set[str]]:
-    return {key: nodes.holders(key) for key in keys(nodes.core)}
 
 
 def test_missing_copies_are_made_and_the_census_is_quiet_then(nodes: Cluster) -> None:
@@ -105,65 +86,6 @@ def test_chunks_without_nodes_for_their_copies_are_counted_and_those_that_may_be
     outcome = nodes.census()
     assert outcome is not None
     assert (outcome.complete, outcome.repairs, outcome.lost_chunks, outcome.under_replicated) == (True, 0, 0, 3)
-
-
-def let_fail(monkeypatch: pytest.MonkeyPatch, nodes: Cluster, key: str, names: Iterable[str]) -> None:
-    """Let the copies of a blob on some nodes be unreadable, each because of a bad sector of its own."""
-    bad = {
-        path.stat().st_ino
-        for disk in (nodes.nodes[name].node.disk for name in names)
-        for path in [disk.path_of(partition_of(chunk), chunk) for chunk in chunks_of(nodes, key)]
-        if path.exists()
-    }
-    plain = ChunkDisk.read
-
-    def read(disk: ChunkDisk, path: Path, *, cold: bool = False) -> tuple[str, bytes, str]:
-        if path.exists() and path.stat().st_ino in bad:
-            raise OSError(errno.EIO, "Input/output error")
-        return plain(disk, path, cold=cold)
-
-    monkeypatch.setattr(ChunkDisk, "read", read)
-
-
-def chunks_of(nodes: Cluster, key: str) -> set[str]:
-    return {chunk for name in nodes.nodes for chunk in nodes.names(name) if chunk.startswith(f"{key}~")}
-
-
-def test_a_copy_that_a_node_cannot_read_is_made_anew(nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored(nodes.core)
-    key = keys(nodes.core)[1]
-    before = nodes.holders(key)
-    name = min(before)
-    let_fail(monkeypatch, nodes, key, [name])
-    nodes.nodes[name].node.scrub.read_all()
-    outcome = nodes.census()
-    assert outcome is not None
-    assert (outcome.repairs, outcome.failed_repairs, outcome.under_replicated) == (1, 0, 0)
-    assert nodes.holders(key) == before
-    assert nodes.nodes[name].node.scrub.read_all() == 0
-    assert nodes.holders(key) == before
-
-
-@pytest.mark.parametrize("fault", ["unreadable", "cut"])
-def test_a_chunk_of_which_no_copy_can_be_read_is_lost(
-    nodes: Cluster, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
-    stored(nodes.core)
-    key = keys(nodes.core)[1]
-    holders = nodes.holders(key)
-    if fault == "unreadable":
-        let_fail(monkeypatch, nodes, key, holders)
-    for name in holders:
-        node = nodes.nodes[name].node
-        for chunk in chunks_of(nodes, key) if fault == "cut" else ():
-            os.truncate(node.disk.path_of(partition_of(chunk), chunk), 10)
-            node.driver.complete = False
-            node.driver.complete_partition(partition_of(chunk))
-            node.driver.complete = True
-        node.scrub.read_all()
-    outcome = nodes.census()
-    assert outcome is not None
-    assert (outcome.complete, outcome.lost_chunks) == (True, 1)
 
 
 def test_a_lost_chunk_is_told_as_lost_bytes_of_its_file(nodes: Cluster) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,14 +15,19 @@ from files_service.services.accounts import documents
 from storage_adapters import Document, RevisionConflict, StorageError, StorageUnavailable
 from storage_adapters.blobs.nodes.protocol import effects as e
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.errors import Conflict, Overtaken, Uncertain, Unreachable
-from storage_adapters.blobs.nodes.protocol.layout import Layout
+from storage_adapters.blobs.nodes.protocol.errors import Conflict, Overtaken, ProtocolError, Uncertain, Unreachable
+from storage_adapters.blobs.nodes.protocol.layout import Layout, Node
 from storage_adapters.blobs.nodes.threads import ThreadDriver
 
 T = TypeVar("T")
 # Steps of a census that run at the same time: the nodes, the repairs and what these begin.
 THREADS = 64
 METADATA = "metadata"
+# A node that let so many requests in a row wait so long is asked again after some seconds: the repairs of others wait
+# behind its own, of which it may need thousands. A connection that is refused costs no time.
+SILENCES = 8
+SILENT_SECONDS = 0.9
+PROBE_SECONDS = 10.0
 
 
 class Driver(ThreadDriver):
@@ -41,6 +48,9 @@ class Driver(ThreadDriver):
         self._core, self._nodes, self._layout = core, nodes, layout
         self._throttle, self._is_certain = throttle, is_certain
         self._wanted = wanted if wanted is not None else WantedNames(core)
+        # Requests in a row that each node did not answer, and the time at which it is asked again.
+        self._silences: dict[str, tuple[int, float]] = {}
+        self._lock = threading.Lock()
         self._effects |= {
             e.GetDocument: self._get,
             e.PutDocument: self._put,
@@ -58,16 +68,40 @@ class Driver(ThreadDriver):
                 if not self._is_certain():
                     # The fencing epoch would refuse it as well, once the next holder has begun.
                     raise Overtaken("the lease of the census has ended")
-                return self._nodes.ask(node, effect.request, effect.timeout)
+                return self._patiently(node, effect)
             case m.Pull():
                 with self._throttle.pull(effect.node_id) as count:
-                    reply = self._nodes.ask(node, effect.request, effect.timeout)
+                    reply = self._patiently(node, effect)
                     if isinstance(reply, m.Stored):
                         count(reply.size)
                     return reply
-        reply = self._nodes.ask(node, effect.request, effect.timeout)
+        reply = self._patiently(node, effect)
         if isinstance(reply, m.InventoryPage):
             self._wanted.see(reply.entries)
+        return reply
+
+    def _patiently(self, node: Node, effect: e.Call) -> m.Reply:
+        """Ask a node, unless it did not answer for long. Raises Unreachable, NodeError."""
+        with self._lock:
+            count, again_at = self._silences.get(node.node_id, (0, 0.0))
+            if count >= SILENCES:
+                if time.monotonic() < again_at:
+                    raise Unreachable(node.node_id, "it did not answer lately")
+                # The others do not wait with this one.
+                self._silences[node.node_id] = count, time.monotonic() + effect.timeout
+        started = time.monotonic()
+        try:
+            reply = self._nodes.ask(node, effect.request, effect.timeout)
+        except Unreachable:
+            if time.monotonic() - started >= min(SILENT_SECONDS, effect.timeout):
+                with self._lock:
+                    count, _ = self._silences.get(node.node_id, (0, 0.0))
+                    self._silences[node.node_id] = count + 1, time.monotonic() + PROBE_SECONDS
+            raise
+        except ProtocolError:
+            self._silences.pop(node.node_id, None)
+            raise
+        self._silences.pop(node.node_id, None)
         return reply
 
     def _get(self, effect: e.GetDocument) -> e.DocumentState:

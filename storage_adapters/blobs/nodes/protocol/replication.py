@@ -26,7 +26,7 @@ def retry_after(failures: int) -> float:
 def replicate(view: View, wanted: Wanted) -> Step[bool]:
     """Give a chunk its copies: on each assigned node, and on the next in rank while there are too few.
 
-    Return True when every assigned node has a copy.
+    Return True when every assigned node has a copy. A node that is silent is not waited for.
     """
     location = yield from locate(view.layout, (wanted.chunk_id,))
     held = holders(location.entries[wanted.chunk_id], wanted)
@@ -36,7 +36,9 @@ def replicate(view: View, wanted: Wanted) -> Step[bool]:
     ]
     have = {node_id for node_id in held if view.may_give(node_id)}
     for node in (*targets, *others):
-        if node.node_id in held or (node not in targets and len(have) >= view.layout.copies):
+        if node.node_id in held or node.node_id in view.silent:
+            continue
+        if node not in targets and len(have) >= view.layout.copies:
             continue
         if (yield from _insist(view, wanted, node, sorted(have))):
             have.add(node.node_id)
