@@ -21,6 +21,7 @@ from typing import BinaryIO
 import orjson
 
 from storage_adapters.blobs.local import disk
+from storage_adapters.blobs.nodes.protocol.naming import parse_name
 
 CHUNKS, TMP, TRASH, QUARANTINE = "chunks", "tmp", "trash", "quarantine"
 FOLDERS = (CHUNKS, TMP, TRASH, QUARANTINE)
@@ -28,6 +29,7 @@ MAGIC = b"files-chunk-1 "
 # A name has at most 600 characters and the text beside the bytes at most 6 KiB, so the first line is shorter.
 HEADER_BYTES = 16 * 1024
 _CHECK_BYTES = 16
+_MARK_CHARACTERS = 16
 _PARTITION = re.compile("[0-9a-f]{3}")
 
 
@@ -150,7 +152,7 @@ class ChunkDisk:
 
     def trash(self, partition: int, name: str, *, now: int) -> bool:
         """Move a chunk into the trash, durably; return False when there is none."""
-        return self._move(self.path_of(partition, name), self.root / TRASH / f"{_hash(name)}.{now:x}")
+        return self._move(self.path_of(partition, name), self.root / TRASH / f"{_hash(name)}{_mark_of(name)}.{now:x}")
 
     def quarantine(self, path: Path, *, now: int) -> bool:
         """Move a damaged file out of the way, durably; return False when there is none."""
@@ -160,6 +162,19 @@ class ChunkDisk:
         """Return the latest file of a name in the trash."""
         found = sorted((self.root / TRASH).glob(f"{_hash(name)}.*"), key=_moved_at)
         return found[-1] if found else None
+
+    def trashed_of(self, key: str) -> list[str]:
+        """Return the names of the chunks of one generation of a blob: that which came into the trash last."""
+        names = {}
+        for path in (self.root / TRASH).glob(f"*.{_hash(key)[:_MARK_CHARACTERS]}.*"):
+            with suppress(FileNotFoundError, Damaged):
+                file, chunk = self.open(path)
+                file.close()
+                parsed = parse_name(chunk.name)
+                if parsed is not None and parsed.key == key:
+                    names[chunk.name] = parsed.is_index, _moved_at(path), parsed.generation
+        *_, generation = max(names.values(), default=("",))
+        return sorted(name for name, (*_, each) in names.items() if each == generation)
 
     def in_trash(self) -> Iterator[Path]:
         """Yield the files in the trash."""
@@ -225,6 +240,12 @@ def _size_of(entry: os.DirEntry[str]) -> int:
 
 def _hash(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _mark_of(name: str) -> str:
+    """Return what tells the blob of a chunk in the name of its file in the trash."""
+    parsed = parse_name(name)
+    return "" if parsed is None else f".{_hash(parsed.key)[:_MARK_CHARACTERS]}"
 
 
 def _moved_at(path: Path) -> int:

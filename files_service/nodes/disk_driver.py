@@ -236,17 +236,26 @@ class DiskDriver:
         return moved
 
     def _restore(self, effect: d.Restore) -> bool:
-        partition = partition_of(effect.chunk_id)
-        with self._copies.locked(effect.chunk_id):
+        if self._restore_chunk(effect.chunk_id):
+            return True
+        if parse_name(effect.chunk_id) is not None:
+            return False
+        # Of a blob without chunks, its key is all that metadata and operators know.
+        names = self._disk.trashed_of(effect.chunk_id)
+        return sum(self._restore_chunk(name) for name in names) > 0
+
+    def _restore_chunk(self, chunk_id: str) -> bool:
+        partition = partition_of(chunk_id)
+        with self._copies.locked(chunk_id):
             self._folder.check()
-            self._removed.discard(effect.chunk_id)
-            entry = self._copies.whole(effect.chunk_id)
-            path = None if entry is not None else self._disk.trashed(effect.chunk_id)
+            self._removed.discard(chunk_id)
+            entry = self._copies.whole(chunk_id)
+            path = None if entry is not None else self._disk.trashed(chunk_id)
             if path is not None:
                 # What is in its place is no good copy.
-                self._disk.quarantine(self._copies.place(effect.chunk_id), now=now_ms())
-                self._disk.restore(path, partition, effect.chunk_id)
-                entry = self._copies.described(effect.chunk_id)
+                self._disk.quarantine(self._copies.place(chunk_id), now=now_ms())
+                self._disk.restore(path, partition, chunk_id)
+                entry = self._copies.described(chunk_id)
             if entry is not None:
                 self._inventory.put(partition, entry)
         return entry is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from files_service.nodes.controller.census.throttle import PULLS_OF_NODE, Thrott
 from files_service.nodes.controller.layouts import Layouts
 from files_service.nodes.controller.locations import file_with_locations
 from files_service.nodes.controller.nodes import Nodes
+from files_service.nodes.controller.operations import restore_chunks
 from files_service.nodes.controller.removal import remove, sole_copies
 from files_service.nodes.controller.replicator import Replicator
 from files_service.runtime.lease import Lease
@@ -27,6 +29,7 @@ from files_service.services.scrub.marks import require_kept
 from files_service.services.wanted_blobs import wanted_blobs
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import SupportsListing
+from storage_adapters.blobs.nodes.description import PIECE_BYTES
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.naming import generation_of, piece_name
 from tests.cores import call, processed_file
@@ -103,6 +106,26 @@ def test_a_lost_chunk_is_told_as_lost_bytes_of_its_file(nodes: Cluster) -> None:
     shown = file_with_locations(nodes.controller(), record.file_id, None, start=0, limit=10)["chunks"]
     assert [chunk.get("lost", False) for chunk in shown] == [False, True, False]
     assert [len(chunk["location"]) for chunk in shown] == [2, 0, 2]
+
+
+@pytest.mark.parametrize("by", ["census", "operator"])
+def test_what_was_deleted_and_is_wanted_again_comes_back_from_the_trash(nodes: Cluster, by: str) -> None:
+    """As where the metadata were restored from a backup."""
+    record = stored(nodes.core)
+    large = random.Random(3).randbytes(PIECE_BYTES + 1)
+    nodes.core.blobs.put("ab/large/p0", [large], content_type="a/b", now=nodes.core.clock())
+    before = everywhere(nodes)
+    nodes.core.blobs.delete_many([*before, "ab/large/p0"])
+    if by == "operator":
+        back, silent = restore_chunks(nodes.controller(), [*before, "ab/large/p0", "ab/other/p0"])
+        assert (back, silent) == ({*before, "ab/large/p0"}, [])
+        assert b"".join(nodes.core.blobs.get("ab/large/p0")) == large
+    outcome = nodes.census()
+    assert outcome is not None
+    assert (outcome.complete, outcome.lost_chunks) == (True, 0)
+    assert everywhere(nodes) == before
+    assert b"".join(piece for key in before for piece in nodes.core.blobs.get(key))
+    require_kept(nodes.core.metadata.get(record.file_id), record.parts[0])
 
 
 def test_garbage_goes_to_the_trash_in_the_second_census_and_nothing_else_does(nodes: Cluster) -> None:

@@ -146,7 +146,10 @@ class Trash(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Restore(Effect):
-    """Move of a copy back from the trash, durably, unless there is one. Result: True when there is one now."""
+    """Move of a copy back from the trash, durably, unless there is one. Result: True when there is one now.
+
+    For the key of a blob: of all its chunks that are in the trash, of the generation that came there last.
+    """
 
     chunk_id: str
 

@@ -130,7 +130,7 @@ class TrashChunks:
 
 @dataclass(frozen=True, slots=True)
 class RestoreChunks:
-    """Request to move chunks back from the trash. Reply: Moved, with those that are there now."""
+    """Request to move chunks, or blobs by their keys, back from the trash. Reply: Moved, with what is there now."""
 
     chunk_ids: tuple[str, ...]
     epoch: int | None = None
