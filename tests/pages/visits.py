@@ -23,6 +23,8 @@ _NO_FAULT = (
     *("Failed to load resource", "WebSocket connection to", "net::ERR"),
     *("Failed to fetch dynamically imported", "error loading dynamically imported"),
     *("Firefox can’t establish a connection", "Loading failed for the module"),
+    # It says so of a stream of events when its page is left early.
+    "The connection to",
 )
 
 # Firefox tells violations of the policy to its own console alone.
