@@ -218,6 +218,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.UnreadableRecord: lambda error: StorageUnavailable(str(error)),
     storage.StorageFull: lambda error: InsufficientStorage(str(error), {"field": "disk"}),
     storage.NoAnswerInTime: lambda error: StorageUnavailable(str(error)),
+    storage.NoStore: lambda error: StorageUnavailable(str(error)),
     storage.StorageUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.StorageError: lambda _: InternalError("the store failed"),
 }

@@ -12,7 +12,7 @@ from storage_adapters.records import BlobInfo, Grant, Resealed, SignedUrl
 
 
 class UrlTerms(TypedDict, total=False):
-    """What a signed URL is bound to."""
+    """Terms that a signed URL is bound to."""
 
     expires_at: Required[int]
     content_type: str | None

@@ -46,6 +46,7 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.StorageDenied: (storage.StorageDenied("403"), errors.StorageDenied),
     storage.KeyUnavailable: (storage.KeyUnavailable("deleted"), errors.KeyUnavailable),
     storage.SchemaMismatch: (storage.SchemaMismatch("redis", found="2", known="1"), errors.StorageUnavailable),
+    storage.NoStore: (storage.NoStore("sqlite:///tmp/none.db"), errors.StorageUnavailable),
     storage.NoAnswerInTime: (storage.NoAnswerInTime("408"), errors.StorageUnavailable),
     storage.OrderUnavailable: (storage.OrderUnavailable(found="13.0", known="14.0"), errors.StorageUnavailable),
     storage.UnreadableRecord: (

@@ -248,7 +248,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What goes in one message, as far as one holds it; a digest holds all."""
+    """Entries of one message, as far as one holds them; a digest holds all."""
 
     entries: Sequence[Document]
     is_digest: bool = False
