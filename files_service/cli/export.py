@@ -65,7 +65,10 @@ def export(session: Session, session_id: str, to: Path) -> None:
 def export_session(remote: Remote, session_id: str, to: Path) -> Outcome:
     """Write the files of a session; print the reasons of those that are not written. Raises FilesError, Failed."""
     outcome = Outcome()
-    to.mkdir(parents=True, exist_ok=True)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failed(f"cannot make the folder {to}: {error.strerror}", "Choose another DEST.") from error
     for entry in entries_of(remote, session_id):
         if count_of(entry) == JUNK_COUNT:
             continue

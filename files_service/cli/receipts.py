@@ -50,9 +50,10 @@ def verify_receipt(*, file: Path, key: str, tree: Path | None, as_json: bool) ->
         echo(json.dumps(receipt, ensure_ascii=False, sort_keys=True))
     else:
         _show(receipt)
-    echo(f"signed by {signer} ({fingerprint(signer)}){'' if key else ': compare it with the key of your service'}")
+    advice = "" if key else ": compare it with the key of your service"
+    echo(f"signed by {signer} ({fingerprint(signer)}){advice}", err=as_json)
     if tree is not None:
-        _compare(receipt, tree)
+        echo(f"{_compare(receipt, tree)} as in the receipt", err=as_json)
 
 
 def _show(receipt: dict[str, Any]) -> None:
@@ -62,8 +63,8 @@ def _show(receipt: dict[str, Any]) -> None:
     echo(f"session {receipt.get('session_id')}, card {receipt.get('card_id')}, signed {signed_at:%Y-%m-%d %H:%M} UTC")
 
 
-def _compare(receipt: dict[str, Any], tree: Path) -> None:
-    """Hash the files of a folder. Raises Failed when they are not those of the receipt."""
+def _compare(receipt: dict[str, Any], tree: Path) -> str:
+    """Hash the files of a folder and return their number. Raises Failed when they are not those of the receipt."""
     sums, found = dict[str, str](), dict[str, Hashed]()
     for path in _paths(tree):
         sums[path], found[path] = _hash(tree / path)
@@ -71,8 +72,7 @@ def _compare(receipt: dict[str, Any], tree: Path) -> None:
     wanted = {path: hashed for path, hashed in found.items() if not any(map(is_junk, path.split("/")))}
     for files in (found, wanted):
         if _sealed(files, sums) == receipt.get("files_sha256"):
-            echo(f"{number_of(len(files), 'file')} as in the receipt")
-            return
+            return number_of(len(files), "file")
     advice = _name_differing(tree, found)
     told = f"{receipt.get('files')} and {receipt.get('bytes')}"
     has = f"{number_of(len(found), 'file')} and {number_of(sum(each.size for each in found.values()), 'byte')}"

@@ -78,7 +78,10 @@ def test_the_command_verifies_the_receipt_and_a_folder(receipt: Path, tmp_path: 
     assert shown.exit_code == 0
     assert shown.stdout.splitlines()[0] == "SAFE TO FORMAT: 1 files"
     assert f"signed by {SIGNER.public_key} ({fingerprint(SIGNER.public_key)}): compare" in shown.stdout
-    assert run({}, "verify-receipt", receipt, "--key", SIGNER.public_key, "--json").exit_code == 0
+    as_json = run({}, "verify-receipt", receipt, "--key", SIGNER.public_key, "--json")
+    # Standard output is the receipt alone, for scripts.
+    assert (as_json.exit_code, json.loads(as_json.stdout)["card_id"]) == (0, "c1")
+    assert as_json.stderr.startswith("signed by ")
     tree = tmp_path / "tree"
     (tree / "DCIM").mkdir(parents=True)
     (tree / "ascmhl").mkdir()

@@ -91,6 +91,15 @@ def test_another_file_is_never_overwritten_and_the_others_are_written(
     assert mine.read_bytes() == b"x" * 300
 
 
+def test_a_folder_that_cannot_be_made_is_told(served: Served, environ: dict[str, str], tmp_path: Path) -> None:
+    session_id = session_of(served)
+    (tmp_path / "file").touch()
+    for to in (tmp_path / "file", tmp_path / "file" / "out"):
+        result = run(environ, "export", session_id, to)
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+        assert f"cannot make the folder {to}" in result.stderr
+
+
 def test_nothing_leads_out_of_the_folder(served: Served, environ: dict[str, str], tmp_path: Path) -> None:
     session_id, to, elsewhere = session_of(served), tmp_path / "out", tmp_path / "elsewhere"
     for folder in (to, elsewhere):
