@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import FileRecord, StorageFull, StorageUnavailable
+from storage_adapters import FileRecord, StorageFull, StorageUnavailable, open_made_store
 from storage_adapters.metadata.sqlite import SqliteMetadataStore, connections
 from tests.adapters.local_disk import Child
 from tests.adapters.sqlite_files import assert_intact, opened, raw
@@ -152,6 +152,24 @@ def test_nothing_is_confirmed_into_a_file_that_is_no_longer_there(
         gone.rename(path)
         assert store.get("f") == record
         store.ping()
+
+
+def test_a_folder_that_may_not_be_entered_is_named(path: Path) -> None:
+    path.parent.chmod(0)
+
+    def said() -> str:
+        if os.geteuid() == 0:
+            os.setresuid(65534, 65534, 65534)
+        try:
+            open_made_store(f"sqlite:///{path}")
+        except StorageUnavailable as error:
+            return str(error)
+        return ""
+
+    try:
+        assert Child(said).result() == f"sqlite: {path}: Permission denied"
+    finally:
+        path.parent.chmod(0o700)
 
 
 def test_a_store_that_may_not_be_written_is_not_ready(

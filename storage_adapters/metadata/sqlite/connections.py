@@ -86,8 +86,11 @@ class Connections:
 
     @property
     def exists(self) -> bool:
-        """Presence of the database file."""
-        return self._path.exists()
+        """Presence of the database file. Raises StorageUnavailable for a folder that this process may not enter."""
+        try:
+            return self._path.exists()
+        except OSError as error:
+            raise StorageUnavailable(f"sqlite: {self._path}: {error.strerror}") from error
 
     def make(self) -> None:
         """Create the file, for its owner alone, when there is none, now or at the first connection."""
@@ -148,9 +151,12 @@ class Connections:
             raise StorageUnavailable("the store is closed")
         if not self._making and not self.exists:
             raise StorageUnavailable(f"sqlite: there is no file {self._path}")
-        connection = sqlite3.connect(
-            self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        try:
+            connection = sqlite3.connect(
+                self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+        except sqlite3.OperationalError as error:
+            raise StorageUnavailable(f"sqlite: cannot open {self._path}: {_reason_of(self._path, error)}") from error
         self._open.add(connection)
         try:
             _configure(connection)
@@ -216,6 +222,15 @@ def _undone_when_raised(connection: sqlite3.Connection) -> Iterator[None]:
         with contextlib.suppress(sqlite3.Error):  # when even this fails, the connection is closed, which undoes it too
             connection.execute("ROLLBACK")
         raise
+
+
+def _reason_of(path: Path, error: sqlite3.Error) -> str:
+    """Return why a file cannot be opened, which SQLite does not tell."""
+    try:
+        os.close(os.open(path, os.O_RDWR))
+    except OSError as reason:
+        return reason.strerror or str(reason)
+    return str(error)
 
 
 def _configure(connection: sqlite3.Connection) -> None:
