@@ -16,7 +16,7 @@ import orjson
 
 from files_service.cli.blob_checks import check_blobs
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
-from files_service.cli.gateway_checks import check_gateway, check_operation
+from files_service.cli.gateway_checks import answers, check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.key_checks import check_keys
 from files_service.cli.media_checks import check_media
@@ -183,13 +183,15 @@ def _try_folder(path: Path) -> None:
 def _metadata(settings: Settings) -> Finding:
     try:
         with _opened(settings.metadata_url) as (store, is_new):
+            name = type(store).__name__
+            if is_new and answers(settings):
+                text = f"{name} is empty, and the service runs: it was emptied, or the URL is another one"
+                return Finding("metadata", text, "Restore it, or begin anew: files migrate up. Or correct the URL.")
             if is_new:
-                return Finding(
-                    "metadata", f"{type(store).__name__} is not set up yet: the service does it when it starts"
-                )
+                return Finding("metadata", f"{name} is not set up yet: the service does it when it starts")
             store.ping()
             mark = f", Unicode {store.unicode_version()}" if isinstance(store, SupportsMigrations) else ""
-            return Finding("metadata", f"{type(store).__name__}: {', '.join(capabilities(store))}{mark}")
+            return Finding("metadata", f"{name}: {', '.join(capabilities(store))}{mark}")
     except (UnknownStore, StorageError) as error:
         return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server that it names.")
 

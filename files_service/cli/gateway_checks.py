@@ -26,6 +26,11 @@ def check_gateway(settings: Settings) -> Finding:
     return finding
 
 
+def answers(settings: Settings) -> bool:
+    """Return True when a gateway answers at the public address, ready or not."""
+    return bool(_readiness("gateway", settings.public_url, "")[1])
+
+
 def check_operation(settings: Settings) -> Finding:
     """Check that the gateway answers at the address of operations."""
     if not settings.operation_http:

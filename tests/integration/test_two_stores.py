@@ -173,6 +173,7 @@ def test_a_redis_that_was_emptied_leaves_the_list_store_and_is_told_everywhere(
     done = run_command([sys.executable, "-m", "files_service.cli", "doctor", "--json"], environ=up.environ)
     lines = {line["part"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert "--accept-empty-source" in lines["lists"]["advice"]
+    assert (lines["metadata"]["ok"], "it was emptied" in lines["metadata"]["text"]) == (False, True)
 
 
 def test_a_list_store_that_was_made_anew_is_filled_before_it_answers(
