@@ -29,7 +29,8 @@ class SyncParams(ParamsSchema):
     looked_at = integer(
         "Time of the previous check; old uploads are checked less often. Absent: check all.", **OPTIONAL
     )
-    cursor = string("Cursor of the previous call.", validate.Length(1, 1_000), **OPTIONAL)
+    # A bucket may hold objects of other programs, whose names are longer than keys.
+    cursor = string("Cursor of the previous call.", validate.Length(1, 10_000), **OPTIONAL)
 
 
 @action("files.sync", SyncParams)
@@ -70,8 +71,16 @@ def _decode(cursor: str) -> Cursor:
         value, file_id = after
     except (ValueError, TypeError, RecursionError):
         raise BadQuery("cursor", "Not a cursor.") from None
-    if not isinstance(file_id, str) or not file_id.isascii() or not (value is None or type(value) is int):
+    if not isinstance(file_id, str) or not _may_be(file_id, stage) or not (value is None or type(value) is int):
         raise BadQuery("cursor", "Not a cursor.")
     if value is not None and abs(value) > MAX_INTEGER:
         raise BadQuery("cursor", "Not a cursor.")
     return Cursor(stage=stage, after=Position(value=value, file_id=file_id))
+
+
+def _may_be(place: str, stage: Stage) -> bool:
+    """Return True for the id of a file, and for any name of a blob."""
+    try:
+        return place.isascii() or (stage is Stage.STORED and bool(place.encode()))
+    except UnicodeEncodeError:
+        return False

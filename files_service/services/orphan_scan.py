@@ -45,7 +45,8 @@ class OrphanScan:
             return 0, None
         with storage_errors_as_files_errors():
             found = blobs.scan(prefix=self._prefix, after=after, limit=limit)
-            end = found[-1].key if len(found) == limit else None
+            # A page may be short: a store leaves out what is deleted meanwhile. The last one is empty.
+            end = found[-1].key if found else None
             damaged = blobs.unlisted(prefix=self._prefix, after=after, until=end)
         for info in damaged:
             with self._report.noting_errors(info.key):
