@@ -6,11 +6,15 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from files_service.api import METHODS
 from files_service.api.sync import encode_cursor
 from files_service.core import Core
+from files_service.errors import BadRequest
+from files_service.services.accounts import documents
 from files_service.services.erasure import sweep_deletions
 from files_service.services.reconcile import Cursor, Stage
 from files_service.services.settled_time import ClockWatch, settled_now
@@ -18,11 +22,12 @@ from files_service.services.uploads.sweep import sweep_uploads
 from files_service.services.versions.sweep import sweep_versions
 from files_service.worker.cleaner import Cleaner
 from files_service.worker.leased import Leased
-from storage_adapters import JSON, SupportsDocuments, SupportsLeases
+from storage_adapters import JSON, Document, RevisionConflict, SupportsDocuments, SupportsLeases
 
 logger = logging.getLogger(__name__)
 
 SEARCH_PAGES = 100
+SEARCHES, _SEARCH = "searches", "orphans"
 DOCUMENT_BATCH = 100
 CLEAN_RETRY_SECONDS = 30
 # A clock that is ahead by less deletes no document for ever.
@@ -138,13 +143,13 @@ class Sweeper(Leased):
 
     def _sweep_documents(self) -> bool:
         """Delete expired documents and old tombstones until none are left; return False when interrupted."""
-        documents = self._core.metadata
+        store = self._core.metadata
         while self._may_go_on():
-            if not isinstance(documents, SupportsDocuments):
+            if not isinstance(store, SupportsDocuments):
                 return True
             now = settled_now(self._core)
-            expired = documents.expire_documents(now=now - EXPIRED_FOR_MS, limit=DOCUMENT_BATCH)
-            forgotten = documents.forget_documents(now=now, limit=DOCUMENT_BATCH)
+            expired = store.expire_documents(now=now - EXPIRED_FOR_MS, limit=DOCUMENT_BATCH)
+            forgotten = store.forget_documents(now=now, limit=DOCUMENT_BATCH)
             if not expired + forgotten:
                 return True
             self.totals.update(expired_documents=expired, forgotten_documents=forgotten)
@@ -152,15 +157,38 @@ class Sweeper(Leased):
 
     def _search(self) -> bool:
         """Continue the orphan scan, or start it when due; return False when interrupted."""
-        if self._search_cursor is None and self._may_begin_search():
-            self._search_cursor = encode_cursor(Cursor(stage=Stage.STORED))
-        for _ in range(SEARCH_PAGES):
-            if self._search_cursor is None:
-                break
-            if not self._may_go_on():
-                return False
-            self._search_cursor = self._sync(cursor=self._search_cursor)
-        return True
+        mark = self._search_mark()
+        cursor = mark.body["cursor"] if mark is not None else self._search_cursor
+        if cursor is None and self._may_begin_search():
+            cursor = encode_cursor(Cursor(stage=Stage.STORED))
+        if cursor is None:
+            return True
+        try:
+            for _ in range(SEARCH_PAGES):
+                if cursor is None or not self._may_go_on():
+                    break
+                cursor = self._sync(cursor=cursor)
+        except BadRequest:
+            # The place of another version of the service.
+            cursor = None
+        finally:
+            self._note_search(mark, cursor)
+        return cursor is None or self._may_go_on()
+
+    def _search_mark(self) -> Document | None:
+        has_documents = isinstance(self._core.metadata, SupportsDocuments)
+        return documents.find(self._core, SEARCHES, _SEARCH) if has_documents else None
+
+    def _note_search(self, mark: Document | None, cursor: str | None) -> None:
+        """Keep the place of the scan, so that a process that takes over goes on there."""
+        self._search_cursor = cursor
+        if not isinstance(self._core.metadata, SupportsDocuments):
+            return
+        mark = mark or documents.new_document(SEARCHES, _SEARCH, {"cursor": None})
+        if mark.body["cursor"] != cursor:
+            # Another worker sweeps, too.
+            with suppress(RevisionConflict):
+                documents.put(self._core, replace(mark, body={"cursor": cursor}))
 
     def _may_begin_search(self) -> bool:
         """Return True when the scan is due: this lease is never renewed, so all workers start one scan per period."""

@@ -17,8 +17,10 @@ from files_service.domain.chunking import chunk_key
 from files_service.domain.uploads import is_due, part_key
 from files_service.services import reconcile as reconciliation
 from files_service.services.chunk_orphans import remember_domain
-from files_service.worker.sweeper import Sweeper
-from storage_adapters import JSON, BlobNotFound
+from files_service.services.files import require
+from files_service.worker import sweeper as sweeper_module
+from files_service.worker.sweeper import SEARCHES, Sweeper
+from storage_adapters import JSON, BlobNotFound, Document, SupportsDocuments
 from storage_adapters.blobs.local import LocalBlobStore
 from tests.clocks import START, Clock
 from tests.cores import call, memory_core, pending_file, processed_file, put_parts, sqlite_core
@@ -221,6 +223,30 @@ def test_all_sweepers_together_search_once_in_an_interval(core: Core, clock: Clo
         sweeper.step()
         sweeper.give_up()
     assert is_stored(core, part_key("ann", NOBODY, "p9"))
+
+
+def test_a_search_goes_on_where_a_worker_died(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment each day must not hide what lies behind a day's work."""
+    monkeypatch.setattr(reconciliation, "BATCH", 2)
+    monkeypatch.setattr(sweeper_module, "SEARCH_PAGES", 1)
+    orphans = [put(core, part_key(f"owner{number}", NOBODY, "p0")) for number in range(7)]
+    clock.pass_seconds(KEPT)
+    for number in range(4):
+        dying = Sweeper(core, holder=f"worker {number}")
+        dying.sweep()
+        clock.pass_seconds(core.settings.sweep_interval_seconds)
+    assert [is_stored(core, key) for key in orphans] == [False] * 7
+
+
+def test_a_place_that_nobody_knows_begins_the_search_anew(core: Core, clock: Clock) -> None:
+    documents = require(core.metadata, SupportsDocuments)
+    foreign = Document(collection=SEARCHES, document_id="orphans", body={"cursor": "new"}, updated_at=0)
+    documents.put_document(foreign, expected_revision=0)
+    orphan = put(core, part_key("ann", NOBODY, "p0"))
+    clock.pass_seconds(KEPT)
+    for _ in range(2):
+        assert Sweeper(core, holder="one").sweep()
+    assert not is_stored(core, orphan)
 
 
 def test_an_interval_of_nothing_is_never(core: Core, clock: Clock) -> None:
