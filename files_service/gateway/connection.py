@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from files_service.errors import BadRequest, FilesError, InternalError
 from files_service.gateway.connections import Connections
 from files_service.gateway.heads import BoundedParser
-from files_service.gateway.limits import Limits
+from files_service.gateway.limits import KIB, Limits
 from files_service.gateway.middleware import REQUEST_ID, SERVER
 from files_service.gateway.peers import host_of
 from files_service.gateway.replies import error_body
@@ -26,6 +27,8 @@ Listener = Callable[[bytes, int], tuple[int, int]]
 _PAUSE_SECONDS = 0.02
 # Frames in a turn of the loop.
 _FRAMES_AT_ONCE = 32
+# What aiohttp's parser says without repeating bytes of the request.
+_TOO_MANY, _FIXED = "Too many headers received", ("Duplicate '", "Missing 'Host'")
 
 
 class PacedParser:
@@ -202,7 +205,7 @@ class Connection(web.RequestHandler):
             raise ConnectionResetError("the connection is not usable any more") from exc
         error: FilesError
         if status < 500:
-            error = BadRequest("not a valid HTTP request", {"fields": {"request": ["Not valid HTTP, or too large."]}})
+            status, error = _invalid(status, exc, self._limits)
         else:
             logger.error("request failed outside of all handlers", exc_info=exc)
             error = InternalError("the gateway failed; its log has the details under the request id")
@@ -215,3 +218,16 @@ class Connection(web.RequestHandler):
         response = web.Response(status=status, body=body, content_type="application/json", headers=headers)
         response.force_close()
         return response
+
+
+def _invalid(status: int, error: BaseException | None, limits: Limits) -> tuple[int, FilesError]:
+    """Return the answer to what the parser refuses: its own words may have bytes of the request."""
+    words = error.message if isinstance(error, BadHttpMessage) else ""
+    field, told = "request", "Not valid HTTP."
+    if isinstance(error, LineTooLong) or words == _TOO_MANY:
+        lines, head = limits.header_bytes // KIB, limits.head_bytes // KIB
+        told = f"At most {limits.headers} headers, of {lines} KiB each, and {head} KiB with the request line."
+        status, field = 431, "headers"
+    elif words.startswith(_FIXED):
+        told = words
+    return status, BadRequest(f"{field}: {told}", {"fields": {field: [told]}})

@@ -7,11 +7,12 @@ import errno
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote, unquote_to_bytes
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from files_service.errors import BadRequest, FilesError, InternalError, NotFound, TooManyRequests
+from files_service.errors import BadRequest, FilesError, InternalError, NotFound, TooManyRequests, printable
 from files_service.gateway.peers import CLIENT, client_of, host_of, peer_holder
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
@@ -110,6 +111,12 @@ def within_limits(request: web.Request) -> None:
     """Check the limits of any request. Raises HTTPError."""
     if len(request.query) > gateway_of(request).limits.query_parameters:
         raise bad_field("query", "Too many parameters.")
+    # aiohttp would read another text in the place of these bytes.
+    for pair in request.rel_url.raw_query_string.split("&"):
+        try:
+            unquote_to_bytes(pair).decode()
+        except UnicodeDecodeError:
+            raise bad_field(printable(unquote(pair.partition("=")[0])) or "query", "Not UTF-8.") from None
 
 
 def _as_http_error(request: web.Request, error: Exception) -> HTTPError:

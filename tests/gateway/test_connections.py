@@ -46,7 +46,7 @@ def is_closed(connection: socket.socket) -> bool:
 def test_all_headers_together_are_bounded(memory_gateway: Served) -> None:
     lines = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 4_000) for number in range(20))
     answer = memory_gateway.talk(HEAD + lines + b"\r\n")
-    assert b" 400 " in answer.splitlines()[0]
+    assert b" 431 " in answer.splitlines()[0]
     assert answer.count(b"X-Request-Id") == 1
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage_adapters import FIELDS
 from tests.cores import memory_core
 from tests.gateway.owners import bearer
-from tests.gateway.serving import Served, serving
+from tests.gateway.serving import WAIT_SECONDS, Served, serving
 from tests.gateway.slices import Talk, talk
 from tests.gateway.tus import BYTES, TUS, metadata
 
@@ -26,8 +29,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-def details(reply: bytes) -> dict[str, object]:
-    found: dict[str, object] = json.loads(reply)["error"]["details"]
+def details(reply: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(reply)["error"]["details"]
     return found
 
 
@@ -53,6 +56,43 @@ def test_a_length_that_is_declared_later_is_limited_by_its_name(strict: Served) 
     url = strict.request("POST", "/tus/", None, {**TUS, **said}).headers["Location"]
     reply = strict.request("PATCH", url, b"x", {**BYTES, "Upload-Offset": "0", "Upload-Length": "2000"})
     assert (reply.status, details(reply.body)["field"]) == (413, "size")
+
+    other = {"Upload-Length": "900", "Upload-Metadata": metadata(filename="b", filetype="image/png")}
+    url = strict.request("POST", "/tus/", None, {**TUS, **other}).headers["Location"]
+    reply = strict.request("PATCH", url, b"x", {**BYTES, "Upload-Offset": "0", "Upload-Length": "901"})
+    assert (reply.status, details(reply.body)) == (409, {"field": "size", "size": 900})
+
+
+@pytest.mark.parametrize(
+    ("headers", "field"),
+    [
+        ({"Upload-Metadata": f"meta {'x' * 9_000}"}, "headers"),
+        ({f"X-{number}": "x" for number in range(120)}, "headers"),
+        ({f"X-{number}": "x" * 4_000 for number in range(9)}, "headers"),
+        ({"Host": "\x01"}, "request"),
+    ],
+    ids=["long", "many", "long together", "invalid"],
+)
+def test_headers_that_are_too_large_are_named(strict: Served, headers: dict[str, str], field: str) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "x", **headers}.items())
+    with closing(socket.create_connection(("127.0.0.1", strict.port), timeout=WAIT_SECONDS)) as connection:
+        connection.sendall(f"POST /tus/ HTTP/1.1\r\n{head}\r\n".encode())
+        answer = b""
+        with suppress(ConnectionError):
+            while piece := connection.recv(65_536):
+                answer += piece
+    told, _, body = answer.partition(b"\r\n\r\n")
+    assert int(told.split()[1]) == (431 if field == "headers" else 400)
+    assert [field] == [*details(body)["fields"]]
+
+
+def test_a_query_that_is_not_utf_8_makes_no_file_of_another_name(strict: Served) -> None:
+    headers = {**bearer("eve"), "Content-Type": "image/png"}
+    for query, field in (("name=%ff", "name"), ("name=a&path=%ed%a0%80", "path"), ("%ff=1", "\ufffd")):
+        reply = strict.request("POST", f"/api/files/upload?{query}", b"x", headers)
+        assert (reply.status, list(details(reply.body)["fields"])) == (400, [field])
+    assert strict.request("POST", "/api/files/upload?name=%ef%bf%bd", b"x", headers).status == 201
+    assert strict.result("files.count", owner="eve")["total"] == 1
 
 
 def test_all_fields_that_can_be_filtered_are_listed(strict: Served) -> None:

@@ -13,7 +13,7 @@ from files_service.domain.chunking import has_expired, names_in_upload_id, uploa
 from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
 from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
-from files_service.errors import BadRequest, Gone, NotFound, storage_errors_as_files_errors
+from files_service.errors import BadRequest, Conflict, Gone, NotFound, storage_errors_as_files_errors
 from files_service.services.editing import require_sharing
 from files_service.services.encryption.domains import chunk_domain
 from files_service.services.files import change, load_owning, require_unbound
@@ -157,6 +157,8 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
     """
     with storage_errors_as_files_errors():
         uploads = uploads_of(core)
+        if upload.size not in (None, size):
+            raise Conflict(f"the upload is of {upload.size} bytes", {"field": "size", "size": upload.size})
         if upload.size is None:
             declaration = declaration_of(upload.details[DECLARED], size)
             check_limits(declaration, core, listed=False)
