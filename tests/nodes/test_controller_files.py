@@ -57,6 +57,15 @@ def chunks(served: Served, file_id: str, query: str = "", headers: dict[str, str
     return reply.json
 
 
+def test_a_beginning_whose_answer_was_lost_is_repeated_by_its_request_id(served: Served) -> None:
+    said = {"name": "clip.bin", "size": 3, "request_id": "begun once"}
+    file_id = begun(served, **said)
+    assert put(served, f"/file/{file_id}?order=0", b"abc").json["status"] == "uploaded"
+    again = post(served, "/file", said).json
+    assert (again["id"], again["received"], again["complete"]) == (file_id, 3, True)
+    assert post(served, "/file", {**said, "size": 4}).json["error"]["details"]["field"] == "request_id"
+
+
 def test_chunks_in_any_order_make_an_ordinary_file(served: Served) -> None:
     file_id = uploaded(served)
     assert served.result("files.process", file_id=file_id)["size"] == len(CONTENT)

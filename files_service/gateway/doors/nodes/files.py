@@ -32,7 +32,7 @@ from files_service.services.uploads.session import Beginning, UploadSession, dec
 from files_service.services.uploads.slices import require_fits, require_takes_slices, store_slice
 from storage_adapters import JSON, FileRecord, Upload
 
-_SAID = {"name", "size", "mime_type", "access", "tags", "meta", "path", "on_conflict", "sha256", "md5"}
+_SAID = {"name", "size", "mime_type", "access", "tags", "meta", "path", "on_conflict", "sha256", "md5", "request_id"}
 _TEXTS = _SAID - {"size", "tags", "meta"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 2**53
@@ -119,6 +119,7 @@ def _beginning(owner: str, said: dict[str, Any]) -> Beginning:
         sha256=said.get("sha256"),
         path=said.get("path"),
         on_conflict=said.get("on_conflict"),
+        request_id=said.get("request_id"),
     )
 
 

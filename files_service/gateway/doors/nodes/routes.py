@@ -20,7 +20,9 @@ _NEW = json_body(
     {
         "type": "object",
         "properties": {
-            **dict.fromkeys(("name", "mime_type", "access", "path", "on_conflict", "sha256", "md5"), TEXT),
+            **dict.fromkeys(
+                ("name", "mime_type", "access", "path", "on_conflict", "sha256", "md5", "request_id"), TEXT
+            ),
             "size": _COUNT,
             "tags": {"type": "array", "items": TEXT},
             "meta": {"type": "object"},
