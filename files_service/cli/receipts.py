@@ -69,7 +69,7 @@ def _compare(receipt: dict[str, Any], tree: Path) -> str:
     for path in _paths(tree):
         sums[path], found[path] = _hash(tree / path)
     # Systems leave files in a folder that is looked at, which no receipt has.
-    wanted = {path: hashed for path, hashed in found.items() if not any(map(is_junk, path.split("/")))}
+    wanted = {path: hashed for path, hashed in found.items() if not _is_junk(path)}
     for files in (found, wanted):
         if _sealed(files, sums) == receipt.get("files_sha256"):
             return number_of(len(files), "file")
@@ -80,6 +80,10 @@ def _compare(receipt: dict[str, Any], tree: Path) -> str:
         f"the folder differs from the receipt: it has {has}, the receipt {told}",
         advice,
     )
+
+
+def _is_junk(path: str) -> bool:
+    return any(map(is_junk, path.split("/")))
 
 
 def _sealed(files: Mapping[str, Hashed], sums: Mapping[str, str]) -> str:
@@ -108,6 +112,8 @@ def _name_differing(tree: Path, found: Mapping[str, Hashed]) -> str:
     manifest = newest_manifest(tree)
     if manifest is None:
         return "The receipt names no files. The folder `ascmhl` of an export has a manifest, by which they are named."
+    # So many files of a system would stand before those that differ.
+    found = {path: each for path, each in found.items() if path in manifest.files or not _is_junk(path)}
     lines = [f"missing: {path}" for path in manifest.files.keys() - found.keys()]
     lines += [f"other bytes: {path}" for path, told in manifest.files.items() if found.get(path, told) != told]
     lines += [f"not in the manifest: {path}" for path in found.keys() - manifest.files.keys()]

@@ -177,6 +177,9 @@ def test_an_exported_tree_is_verified_by_the_reference_and_by_its_receipt(
     (to / PATHS[0]).write_bytes(b"?" * 300)
     assert ascmhl_debug("verify", to) == 11
     (to / PATHS[1]).rename(to / "moved & renamed.MP4")
+    for number in range(30):
+        (to / str(number)).mkdir()
+        (to / str(number) / ".DS_Store").write_bytes(b"junk")
     differs = run({}, "verify-receipt", to / FOLDER / RECEIPT, "--tree", to)
     assert differs.exit_code == 1
     assert differs.stderr.splitlines()[:3] == [
