@@ -16,6 +16,7 @@ from files_service.ingest.bring import Bringer
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.catalogue import Catalogue, Found, Sought
 from files_service.ingest.database import Database
+from files_service.ingest.device_cache import forget_device
 from files_service.ingest.entries import Entry, FileState, junk_entry, wire_path
 from files_service.ingest.faults import Patience
 from files_service.ingest.held_root import HeldRoot
@@ -300,11 +301,18 @@ class Copying:
     def _reads_known(self) -> bool:
         return self.options.full or all(each.state is not FileState.KNOWN for each in self.entries.values())
 
-    async def _read_again(self, listed: Plan) -> SecondRead:
+    async def _read_again(self, listed: Plan) -> SecondRead | None:
+        """Read the card a second time; None where its bytes would come from memory."""
         states = (FileState.UPLOADED, FileState.KNOWN) if self.options.full else (FileState.UPLOADED,)
         pairs = [(file.path, entry) for file in listed.files if (entry := self.entries.get(wire_path(file.path)))]
         chosen = [pair for pair in pairs if pair[1].state in states]
         total = sum(entry.size for _, entry in chosen)
+        try:
+            if chosen:
+                await in_thread(None, forget_device, self.card.root)
+        except OSError as error:
+            self.options.progress.said(f"no second reading: memory would answer, and not the card: {error}")
+            return None
         return await read_again(
             self.reader,
             chosen,

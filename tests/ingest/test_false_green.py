@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from files_service.ingest import copying
+from files_service.ingest.identity import device_node
+from files_service.ingest.mounts import mount_of, read_mounts
 from files_service.ingest.options import Ending
 from files_service.ingest.progress import Sorting
 from files_service.services.cards.erasure import erase_cards
@@ -15,7 +18,7 @@ from files_service.services.content import chunk_slices
 from tests.gateway.owners import processed_bytes
 from tests.gateway.serving import Served
 from tests.ingest.bringing import OWNER, Told, assert_identical, bring, entries, footage, process_all
-from tests.ingest.cards import fill
+from tests.ingest.cards import can_mount, fill, inserted
 from tests.unit.cards.scenes import worked
 
 
@@ -108,3 +111,57 @@ def test_another_card_in_the_place_of_the_first_one_is_not_taken_for_it(
     outcome = bring(served, card, tmp_path / "state", verify=verify)
     assert outcome.ending is Ending.COMPLETE
     assert_identical(served, outcome, files)
+
+
+class BytesOfDevice(Told):
+    """Notes what is read from the device of a card, beside memory, from its second reading on."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        mount = mount_of(root, read_mounts())
+        node = device_node(mount) if mount is not None else None
+        # A folder on a machine that can mount no image has none of its own.
+        self._counters = Path("/sys/block", node.name, "stat") if node is not None else None
+        self._before = 0
+
+    def reread(self, count: int, size: int) -> None:
+        if not count:
+            self._before = self._count()
+
+    @property
+    def count(self) -> int:
+        return self._count() - self._before
+
+    def _count(self) -> int:
+        return 512 * int(self._counters.read_text().split()[2]) if self._counters is not None else 0
+
+
+def test_the_second_reading_is_one_of_the_card_also_below_a_file_system_in_user_space(
+    served: Served, tmp_path: Path
+) -> None:
+    files = footage()
+    with inserted(tmp_path, files) as card:
+        progress = BytesOfDevice(card.root)
+        outcome = bring(served, card.root, tmp_path / "state", progress=progress)
+        assert outcome.ending is Ending.COMPLETE
+        assert progress.count >= sum(map(len, files.values())) or not can_mount()
+
+
+def test_a_card_whose_second_reading_would_come_from_memory_is_not_safe(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(root: Path) -> None:
+        raise PermissionError(13, "Permission denied", "/dev/sdb1")
+
+    monkeypatch.setattr(copying, "forget_device", refused)
+    fill(tmp_path / "card", footage(count=2))
+    told = Told()
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", progress=told)
+    process_all(served, outcome)
+    assert any("/dev/sdb1" in line for line in told.lines)
+    assert outcome.session is not None
+    verdict = worked(served.core, outcome.session["session_id"])["verdict"]
+    assert [each["code"] for each in verdict["reasons"]] == ["not_read_twice"]
+    again = bring(served, tmp_path / "card", tmp_path / "state", verify="copies")
+    assert again.session is not None
+    assert worked(served.core, again.session["session_id"])["state"] == "copied_not_verified"
