@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from files_service.ingest.database import Database
 
+# About 300 bytes each.
+MOST_KNOWN = 1_000_000
 QUARTER_HOUR_MS = 15 * 60 * 1000
 # Time zones reach from -12 to +14 hours, and a camera may be set to any.
 _LONGEST_SHIFT_MS = 26 * 3600 * 1000
@@ -65,6 +67,15 @@ class Catalogue:
         ]
         with self._database.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def forget_oldest(self) -> None:
+        """Forget the files beyond ``MOST_KNOWN`` of all services, the oldest first; the services know them, too."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM known WHERE mtime_at <="
+                " (SELECT mtime_at FROM known ORDER BY mtime_at DESC LIMIT 1 OFFSET ?)",
+                (MOST_KNOWN,),
+            )
 
 
 def with_one_shift(pairs: Iterable[tuple[Sought, Found]]) -> list[tuple[Sought, Found]]:

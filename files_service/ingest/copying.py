@@ -282,6 +282,7 @@ class Copying:
         )
         session = await self.session.verdict(self.options.verdict_seconds)
         await in_thread(None, self.journal.end)
+        await in_thread(None, self.catalogue.forget_oldest)
         complete = all(each.state.is_safe for each in self.entries.values())
         judged = session.get("state") not in ("not_safe", "stale")
         return self.outcome(Ending.COMPLETE if complete and judged else Ending.PARTLY_FAILED, session=session)

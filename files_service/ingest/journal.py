@@ -17,6 +17,8 @@ from files_service.ingest.entries import Entry, FileState
 from files_service.ingest.reader import State
 
 DECLARED_WITH_BYTES = ""
+# Of a session whose card does not come back.
+KEPT_MS = 366 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,18 @@ class Journal:
             self.begin()
 
     def begin(self) -> None:
-        """Note a new session, and end the others of the card."""
+        """Note a new session, end the others of the card, and forget what is of no use any more."""
         self.request_id, self.session_id, self.folder = str(ULID()), "", ""
         self.end()
+        now = time.time_ns() // 1_000_000
         with self._database.writing() as connection:
             connection.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?, NULL, NULL, 1, ?)",
-                (self.request_id, *self._of, time.time_ns() // 1_000_000),
+                "INSERT INTO sessions VALUES (?, ?, ?, ?, NULL, NULL, 1, ?)", (self.request_id, *self._of, now)
             )
-            connection.execute(
-                "DELETE FROM uploads WHERE request_id NOT IN (SELECT request_id FROM sessions WHERE is_open = 1)"
-            )
-            connection.execute(
-                "DELETE FROM entries WHERE request_id NOT IN (SELECT request_id FROM sessions WHERE is_open = 1)"
-            )
+            # A card that comes back later has no upload that goes on, and its complete files are known.
+            connection.execute("DELETE FROM sessions WHERE is_open = 0 OR started_at < ?", (now - KEPT_MS,))
+            for table in ("uploads", "entries"):
+                connection.execute(f"DELETE FROM {table} WHERE request_id NOT IN (SELECT request_id FROM sessions)")  # noqa: S608
 
     def note_session(self, session_id: str, folder: str) -> None:
         """Note the names that the service gave."""
