@@ -24,4 +24,5 @@ def check_media(settings: Settings) -> Finding:
     network = _NETWORKS.get(str(found.facts.get("network")))
     if found.fault is not None or network is None:
         return Finding("media", f"the process that opens pictures and clips fails: {found.fault}", _ADVICE)
-    return Finding("media", f"pictures and clips get previews, in a process {network}")
+    starts = "" if found.facts.get("processes") == "none" else "; this system does not keep it from starting others"
+    return Finding("media", f"pictures and clips get previews, in a process {network}{starts}")

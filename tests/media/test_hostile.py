@@ -105,6 +105,38 @@ print(ctypes.CDLL(None).socket(2, 1, 0))
     assert (status, said.split()) == (0, ["descriptors", "-1"])
 
 
+def test_the_subprocess_starts_no_process_and_reaches_none_but_has_threads() -> None:
+    status, said = run_confined(
+        """
+import ctypes, errno, os, signal, threading
+libc = ctypes.CDLL(None, use_errno=True)
+other = os.getppid()
+confinement.confine()
+print(confinement.seal())
+def refused(name, *arguments):
+    ctypes.set_errno(0)
+    print(name, getattr(libc, name)(*arguments), ctypes.get_errno() == errno.EPERM)
+refused("fork")
+refused("vfork")
+refused("execve", b"/bin/true", None, None)
+refused("kill", other, 0)
+refused("ptrace", 16, other, 0, 0)
+refused("tgkill", other, other, 0)
+found = []
+threads = [threading.Thread(target=found.append, args=(number,)) for number in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(sorted(found), flush=True)
+os.abort()
+"""
+    )
+    assert status == -signal.SIGABRT, said
+    names = ("fork", "vfork", "execve", "kill", "ptrace", "tgkill")
+    assert said.splitlines() == ["True", *(f"{name} -1 True" for name in names), "[0, 1, 2, 3]"]
+
+
 @pytest.mark.parametrize(
     ("limit", "script"),
     [

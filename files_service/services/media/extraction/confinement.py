@@ -3,7 +3,8 @@
 1. Limits of processor time, memory and size of written files; no core dump; the process ends with its parent.
 2. A network namespace of its own, without any network, where the system lets an unprivileged process make one.
 3. Once everything is imported, no further file descriptor: no file is opened and no socket made, also by native code.
-   An audit hook refuses the same in Python, with an error that says so.
+   An audit hook refuses the same in Python, with an error that says so. From then on it starts no process either, and
+   reaches no other one, by a filter of system calls.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import resource
 import signal
 import sys
 from typing import Any
+
+from files_service.services.media.extraction.syscall_filter import filter_calls
 
 CPU_SECONDS = 20
 MEMORY_BYTES = 2**30
@@ -37,10 +40,15 @@ def confine() -> str:
     return "descriptors" if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) else "namespace"
 
 
-def seal() -> None:
-    """Allow no further file descriptor; call it after the last import."""
+def seal() -> bool:
+    """Allow no further file descriptor and no other process; call it after the last import.
+
+    Returns False where the system has no filter of system calls: processes can be started there.
+    """
+    is_filtered = filter_calls(ctypes.CDLL(None))
     sys.addaudithook(_refuse)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    return is_filtered
 
 
 def _refuse(event: str, _: tuple[Any, ...]) -> None:

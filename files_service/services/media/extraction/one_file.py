@@ -24,10 +24,10 @@ def extract(incoming: int, outgoing: int) -> NoReturn:
     channel = Channel(incoming, outgoing)
     network = confine()
     job = channel.job()
-    seal()
+    is_filtered = seal()
     files = [RangeFile(channel, source, size) for source, size in enumerate(job["sizes"])]
     kind = job["kind"]
-    channel.facts({"network": network})
+    channel.facts({"network": network, "processes": "none" if is_filtered else "any"})
     try:
         if kind == "picture":
             pictures.extract(channel, files[0])
