@@ -130,3 +130,14 @@ def work_until_done(gateway: Served, worker: JobRunner, owner: str) -> None:
         return all(each["state"] == "done" for each in call(gateway.core, "jobs.list", owner=owner)["jobs"])
 
     wait_until(is_done)
+
+
+def test_a_folder_whose_last_file_went_is_empty(visits: Visits, gateway: Served) -> None:
+    page = with_folder(visits, gateway, "kim", 1)
+    page.locator(".tile").get_by_role("link", name="trip").click()
+    expect(page.locator("h1")).to_have_text("trip")
+    more(page, "0.bin", "Move")
+    answer(page, "Move", "elsewhere")
+    expect(page.locator(".empty")).to_contain_text("This folder is empty")
+    undo(page)
+    expect(page.locator(".file")).to_have_count(1)

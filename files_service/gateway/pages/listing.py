@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from files_service.domain.paths import ancestors_of, name_of
-from files_service.errors import BadRequest, NotSupported
+from files_service.errors import BadRequest, NotFound, NotSupported
 from files_service.gateway.auth.cookies import cookie_token
 from files_service.gateway.pages.calls import call, first_and_following, link, page_of
 from files_service.gateway.pages.people import accounts_on
@@ -82,6 +82,7 @@ async def _all(request: web.Request, viewer: str) -> web.StreamResponse:
         total=_total(request, found),
         search=search,
         order=order,
+        by=(field, direction),
         orders=[(name, label, link(request, "/", {**query, "sort": name})) for name, (label, _, _) in ORDERS.items()],
         accesses=ACCESSES,
         **first_and_following(request, "/", query, found),
@@ -91,7 +92,11 @@ async def _all(request: web.Request, viewer: str) -> web.StreamResponse:
 async def _folder(request: web.Request, viewer: str, folder: str) -> web.StreamResponse:
     """Show one page of a folder."""
     params = {"owner": viewer, "actor": viewer, "path": folder, "limit": PER_FOLDER}
-    found = await page_of(request, "folders.list", params)
+    try:
+        found = await page_of(request, "folders.list", params)
+    except NotFound:
+        # It was there as long as a path led through it: what is put into it makes it again.
+        found = {"path": folder, "files": [], "folders": [], "next_cursor": None}
     query = {"folder": found["path"]}
     return render(
         request,
@@ -105,6 +110,7 @@ async def _folder(request: web.Request, viewer: str, folder: str) -> web.StreamR
         total=None,
         search="",
         order="",
+        by=None,
         orders=(),
         accesses=ACCESSES,
         **first_and_following(request, "/", query, found),

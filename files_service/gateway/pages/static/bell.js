@@ -33,10 +33,14 @@ export function watchBell() {
     heading.focus();
     all.hidden = true;
   });
+  // A press outside of the panel closes it: one on the bell does not open it again.
+  let wasOpen;
+  bell.addEventListener("pointerdown", () => (wasOpen = isOpen()));
   bell.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    open();
+    if (!wasOpen) open();
+    wasOpen = false;
   });
   bell.addEventListener("keydown", (event) => {
     if (event.key !== " ") return;
@@ -71,8 +75,10 @@ function show(now) {
   bell.setAttribute("aria-label", now ? `Notices, ${badge.textContent} unread` : "Notices");
 }
 
+const isOpen = () => panel.matches(":popover-open");
+
 function open() {
-  if (panel.matches(":popover-open")) return panel.hidePopover();
+  if (isOpen()) return panel.hidePopover();
   all.hidden = !unread;
   panel.showPopover({ source: bell });
   heading.focus();

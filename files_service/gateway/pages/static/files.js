@@ -11,12 +11,11 @@ import { base } from "./server.js";
 import { share } from "./share.js";
 
 const ROW = ".file, .tile";
-const ORDERS = { oldest: ["created_at", "asc"], name: ["name", "asc"], "name-desc": ["name", "desc"], largest: ["size", "desc"], smallest: ["size", "asc"] };
 
 export function start(main) {
   const list = main.querySelector("#list");
   const here = main.dataset.folder ?? "";
-  const { search = "", sort } = Object.fromEntries(new URLSearchParams(location.search));
+  const search = new URLSearchParams(location.search).get("search");
   const refresher = new Refresher(main, prepare);
   const changed = refresher.soon;
   const done = () => {
@@ -24,7 +23,7 @@ export function start(main) {
     redraw();
     changed();
   };
-  const [order_by, order] = ORDERS[sort] ?? ["created_at", "desc"];
+  const { orderBy: order_by, order } = list.dataset;
   const query = () => ({ order_by, order, ...(search ? { search } : {}) });
   const redraw = watchSelection(
     list,

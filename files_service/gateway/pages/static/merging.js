@@ -9,7 +9,8 @@ export function merge(list, fresh) {
   if (!held || document.activeElement === held) return;
   // A row that was moved has lost the focus, too.
   const row = [...list.querySelectorAll("li")].find((each) => id && idOf(each) === id);
-  (held.isConnected ? held : row?.querySelector(`.${CSS.escape(held.classList[0])}`))?.focus();
+  const there = held.isConnected ? held : row?.querySelector(`.${CSS.escape(held.classList[0])}`);
+  (there ?? list.closest("main")).focus({ preventScroll: true });
 }
 
 // Rows are known by these.

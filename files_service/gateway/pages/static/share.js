@@ -3,7 +3,7 @@
 import { copyLink } from "./actions.js";
 import { giveLink } from "./clipboard.js";
 import { ask } from "./dialogs.js";
-import { button, copyOf, element } from "./elements.js";
+import { copyOf } from "./elements.js";
 import { base, tell } from "./server.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
@@ -18,7 +18,7 @@ export async function share(files, changed, folder) {
   const made = await ask({
     title: `Share ${words.name(subject)}`,
     accept: "Create link",
-    content: [fields, ...(folder || files.length > 1 ? [] : [openButtons(files[0], changed)])],
+    content: [fields, ...(folder || files.length > 1 ? [] : [addressOf(files[0], changed)])],
     submit: (data) => create(data, files, folder),
   });
   if (!made?.key) return;
@@ -40,32 +40,27 @@ function create(data, files, folder) {
 }
 
 // Who may open the address of a file without a link of its own: nothing changes before a button says so.
-function openButtons(file, changed) {
-  const choices = { private: ["Private", "for you alone"], unlisted: ["Link", "no sign-in needed"], public: ["Public", "visible to everyone"] };
-  const radios = Object.entries(choices).map(([access, [label, note]]) => {
-    const input = element("input", { type: "radio", name: "access", value: access, checked: file.access === access });
-    return element("label", { className: "field" }, input, ` ${label} `, element("span", { className: "small", textContent: note }));
-  });
-  const set = button("Set access", setAccess);
-  const copy = button("Copy address", () => copyLink(file));
-  const box = element("details", {}, element("summary", { textContent: `Address of the file: ${choices[file.access]?.[0] ?? "Shared"}` }), ...radios, element("p", { className: "buttons" }, set, copy));
-  // An error stands beside what caused it.
-  const wrong = element("p");
-  wrong.setAttribute("role", "alert");
-  box.append(wrong);
-  async function setAccess() {
-    const chosen = radios.map((each) => each.firstElementChild).find((each) => each.checked)?.value;
+function addressOf(file, changed) {
+  const box = copyOf("share-address").firstElementChild;
+  const [summary, set, copy, wrong] = box.querySelectorAll("summary, button, [role=alert]");
+  const radios = [...box.querySelectorAll("input")];
+  const show = () => (summary.textContent = `Address of the file: ${radios.find((each) => each.value === file.access)?.dataset.label ?? "Shared"}`);
+  for (const each of radios) each.checked = each.value === file.access;
+  show();
+  copy.addEventListener("click", () => copyLink(file));
+  set.addEventListener("click", async () => {
+    const chosen = radios.find((each) => each.checked);
     if (!chosen) return;
     wrong.textContent = "";
     try {
-      await tell("PUT", `/api/files/${file.fileId}/access`, { access: chosen });
-      file.access = chosen;
-      box.querySelector("summary").textContent = `Address of the file: ${choices[chosen][0]}`;
-      toast(`${words.name(file.name)}: ${choices[chosen][0]}, ${choices[chosen][1]}`);
+      await tell("PUT", `/api/files/${file.fileId}/access`, { access: chosen.value });
+      file.access = chosen.value;
+      show();
+      toast(`${words.name(file.name)}: ${chosen.dataset.label}, ${chosen.nextElementSibling.textContent}`);
       changed();
     } catch (error) {
       wrong.textContent = `${words.name(file.name)} was not changed. ${words.failure(error)}.`;
     }
-  }
+  });
   return box;
 }
