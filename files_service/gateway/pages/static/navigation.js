@@ -2,8 +2,9 @@
 
 import { contentOf } from "./changes.js";
 import { documentOf } from "./fetched.js";
-import { base, viewer } from "./server.js";
+import { base, Broken, viewer } from "./server.js";
 import { showScreen } from "./screens.js";
+import { complain } from "./toast.js";
 import { isBusy } from "./tray.js";
 
 const PAGES = /^\/(photos|cards(\/.*)?|shared|trash|activity|settings|admin(\/.*)?|versions\/[^/]+|download\/[^/]+)?$/;
@@ -65,6 +66,8 @@ async function show(url, scroll, enter = () => {}) {
     fresh = await documentOf(response);
   } catch (error) {
     if (error.name === "AbortError") return;
+    // Without a network a full load would take this page away. Back and forward have left it already.
+    if (error instanceof TypeError && pageOf(location) === shown) return complain("The page was not opened", new Broken(error.message));
     return void location.assign(url);
   }
   if (signal.aborted) return;
