@@ -2,7 +2,7 @@
 
 import { restore } from "./actions.js";
 import { markRead } from "./bell.js";
-import { element, icon } from "./elements.js";
+import { element, icon, row } from "./elements.js";
 import { Refresher } from "./refresher.js";
 import { undoable } from "./toast.js";
 import { count } from "./words.js";
@@ -43,8 +43,7 @@ function drawUndoable(main, changed) {
       drawUndoable(main, changed);
       changed();
     });
-    const about = element("div", { className: "about" }, element("bdi", { className: "name", textContent: text }));
-    return element("li", { className: "file" }, element("span", { className: "thumbnail" }, icon("activity")), about, element("div", { className: "deeds" }, button));
+    return row("activity", text, [], button);
   });
   section.querySelector("ul").replaceChildren(...rows);
 }

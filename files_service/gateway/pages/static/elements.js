@@ -38,6 +38,12 @@ export function icon(name) {
   return svg;
 }
 
+// A row of a list, with what is said below its name and what can be done.
+export function row(kind, name, says, ...deeds) {
+  const about = element("div", { className: "about" }, element("bdi", { className: "name", textContent: name }), ...says);
+  return element("li", { className: "file" }, element("span", { className: "thumbnail" }, icon(kind)), about, element("div", { className: "deeds" }, ...deeds));
+}
+
 // Opens a dialog over the page. Messages go into it: behind it nobody could press their buttons or hear them.
 export function openDialog(dialog) {
   const messages = document.querySelectorAll("#toasts, #news");

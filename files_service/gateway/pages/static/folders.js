@@ -12,6 +12,7 @@ const LOOK_MS = 1_000;
 const shown = (path) => words.name(words.nameOf(path));
 const within = (folder, name) => (folder ? `${folder}/${name}` : name);
 const around = (path) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
+const attemptOn = (path, verb, work) => attempt([{ name: words.nameOf(path) }], verb, work);
 const moveTo = (path, to) => tell("POST", "/api/folders/move", { path, to });
 
 export async function makeFolder(here, changed) {
@@ -48,7 +49,7 @@ export async function moveFolder(path, here, changed) {
 }
 
 async function moveBack({ source, target }, changed) {
-  await attempt([{ name: shown(source) }], "moved back", async () => tellEnd(await moveTo(target, source), `${shown(source)} moved back`, changed));
+  await attemptOn(source, "moved back", async () => tellEnd(await moveTo(target, source), `${shown(source)} moved back`, changed));
 }
 
 export async function trashFolder(path, changed) {
@@ -67,11 +68,11 @@ export async function trashFolder(path, changed) {
     const { trashed_at } = trash.trashed_folders.find((each) => each.path === path);
     await restoreFolder(path, trashed_at, changed);
   };
-  await tellEnd(job, `${shown(path)} moved to the trash`, changed, () => attempt([{ name: shown(path) }], "restored", undo));
+  await tellEnd(job, `${shown(path)} moved to the trash`, changed, () => attemptOn(path, "restored", undo));
 }
 
 export async function restoreFolder(path, trashedAt, changed) {
-  await attempt([{ name: shown(path) }], "restored", async () => {
+  await attemptOn(path, "restored", async () => {
     const job = await tell("POST", "/api/trash/restore", { path, trashed_at: trashedAt });
     await tellEnd(job, `${shown(job.target)} restored`, changed);
   });
@@ -79,7 +80,7 @@ export async function restoreFolder(path, trashedAt, changed) {
 }
 
 export async function downloadFolder(path) {
-  await attempt([{ name: shown(path) }], "downloaded", () => saveArchive({ folder: path, name: `${words.nameOf(path).slice(0, 190)}.zip` }));
+  await attemptOn(path, "downloaded", () => saveArchive({ folder: path, name: `${words.nameOf(path).slice(0, 190)}.zip` }));
 }
 
 // Says what a job did when it has ended, and what it could not do.

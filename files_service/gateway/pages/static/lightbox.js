@@ -1,6 +1,6 @@
 // One picture or video over the whole page; the address says which.
 
-import { button, element, icon, openDialog } from "./elements.js";
+import { button, copyOf, element, openDialog } from "./elements.js";
 import { base, read } from "./server.js";
 import * as words from "./words.js";
 
@@ -9,23 +9,14 @@ const SWIPE_PX = 50;
 // Opens at a photo ({fileId, type, name}). The series has its neighbours: `has` tells of them, `get` brings them, and
 // `reveal` gives the focus to the place of a photo.
 export function openLightbox(photo, series) {
-  const title = element("h2");
-  const figure = element("figure", { tabIndex: -1 });
-  const info = element("p", { className: "info", hidden: true });
-  const original = element("a", { className: "button square", download: "" }, icon("download"));
-  original.setAttribute("aria-label", "Download");
-  const control = (name, label, act, className = "square") => {
-    const made = button(icon(name), act, className);
-    made.setAttribute("aria-label", label);
-    return made;
-  };
-  const full = control("full-screen", "Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : dialog.requestFullscreen()));
-  const header = element("header", {}, title, control("info", "Details", () => toggleInfo()), full, original, control("close", "Close", () => dialog.close()));
-  const previous = control("previous", "Previous", () => step(-1), "step");
-  const next = control("next", "Next", () => step(1), "step");
-  const dialog = element("dialog", { className: "lightbox" }, header, previous, figure, next);
-  dialog.append(info);
-  dialog.setAttribute("aria-label", "Photo");
+  const dialog = copyOf("lightbox").firstElementChild;
+  const [title, original, figure, info] = dialog.querySelectorAll("h2, a, figure, .info");
+  const [details, full, close, previous, next] = dialog.querySelectorAll("button");
+  details.addEventListener("click", () => toggleInfo());
+  full.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : dialog.requestFullscreen()));
+  close.addEventListener("click", () => dialog.close());
+  previous.addEventListener("click", () => step(-1));
+  next.addEventListener("click", () => step(1));
   let at = photo;
 
   // Photos of a link say where their bytes are; those of the own files are at the addresses of the files.

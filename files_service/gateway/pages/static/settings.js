@@ -2,7 +2,7 @@
 
 import { showLink } from "./clipboard.js";
 import { ask as dialog } from "./dialogs.js";
-import { button, copyOf, element, field, icon } from "./elements.js";
+import { button, copyOf, element, field, row } from "./elements.js";
 import { ask, base, read, tell } from "./server.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
@@ -49,19 +49,18 @@ async function fill(main, { id, path, rows, verb }, reload) {
   if (!list) return;
   try {
     const found = rows(await read(path));
-    list.replaceChildren(...found.map(([key, title, text, kind]) => row(title, text, kind, verb, () => end(`${path}/${key}`, title, reload))));
+    list.replaceChildren(...found.map(([key, title, text, kind]) => rowOf(title, text, kind, verb, () => end(`${path}/${key}`, title, reload))));
     if (!found.length) list.append(element("li", { className: "small", textContent: "None yet." }));
   } catch (error) {
     list.replaceChildren(element("li", { className: "bad", textContent: `This could not be loaded. ${sentence(error)}` }));
   }
 }
 
-function row(title, text, kind, verb, act) {
+function rowOf(title, text, kind, verb, act) {
   const name = words.name(title);
   const end = button(verb, act, "quiet bad");
   end.setAttribute("aria-label", `${verb}: ${name}`);
-  const about = element("div", { className: "about" }, element("bdi", { className: "name", textContent: name }), element("p", { className: "small", textContent: words.name(text) }));
-  return element("li", { className: "file" }, element("span", { className: "thumbnail" }, icon(kind)), about, element("div", { className: "deeds" }, end));
+  return row(kind, name, [element("p", { className: "small", textContent: words.name(text) })], end);
 }
 
 async function end(path, title, reload) {
@@ -110,12 +109,12 @@ async function secondFactor() {
     if (error.code === "conflict") return endSecondFactor();
     return toast(sentence(error), { failed: true });
   }
-  const code = element("input", { name: "code", required: true, inputMode: "numeric", autocomplete: "one-time-code" });
-  const key = element("input", { value: begun.secret, readOnly: true });
+  const fields = copyOf("totp-fields");
+  fields.querySelector("input").value = begun.secret;
   const done = await dialog({
     title: "Second factor",
     accept: "Turn on",
-    content: [field("Secret for your authenticator app", key), field("Code of the app", code)],
+    content: [fields],
     submit: (data) => attempt(() => tell("POST", "/api/auth/totp", { code: data.get("code") })),
   });
   if (!done) return;
