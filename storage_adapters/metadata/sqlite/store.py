@@ -9,7 +9,7 @@ must lie on a disk of this machine: WAL shares memory between processes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -22,9 +22,9 @@ from storage_adapters.codec import (
     tombstone_to_document,
 )
 from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict
-from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.metadata.sqlite.documents import SqliteDocuments
+from storage_adapters.metadata.sqlite.feed import SqliteFeed, append_change
 from storage_adapters.metadata.sqlite.indexes import Encoded, move_indexes
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
@@ -34,12 +34,11 @@ from storage_adapters.metadata.sqlite.schema import prepare
 from storage_adapters.metadata.sqlite.uploads import SqliteUploads
 from storage_adapters.metadata.sqlite.usage import read_usage
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
-from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.ports.identity import NotesInJournal
-from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
+from storage_adapters.ports.metadata import MetadataStore, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tombstone
+from storage_adapters.records import FileRecord, Tombstone
 from storage_adapters.usage import Usage
 
 
@@ -48,9 +47,9 @@ class SqliteMetadataStore(
     NotesInJournal,
     SqliteUploads,
     SqliteDocuments,
+    SqliteFeed,
     MetadataStore,
     SupportsBulkImport,
-    SupportsChanges,
     SupportsDigest,
     SupportsLeases,
     SupportsReplication,
@@ -112,7 +111,7 @@ class SqliteMetadataStore(
                 (record.file_id, new.record.revision, digest_bucket(record.file_id), new.document),
             )
             move_indexes(connection, old, new)
-            feed.append_change(connection, new, changed_at=changed_at, event=event, deleted=False)
+            append_change(connection, new, changed_at=changed_at, event=event, deleted=False)
         return new.record
 
     def delete(
@@ -138,7 +137,7 @@ class SqliteMetadataStore(
                 "INSERT INTO tombstones (file_id, unclean, clean_after, document) VALUES (?, ?, ?, ?)",
                 (file_id, bool(tombstone.parts), tombstone.clean_after, tombstone_to_document(tombstone)),
             )
-            feed.append_change(connection, Encoded.of(last), changed_at=deleted_at, event=event, deleted=True)
+            append_change(connection, Encoded.of(last), changed_at=deleted_at, event=event, deleted=True)
         return tombstone
 
     def find(self, query: ListQuery) -> Page:
@@ -190,46 +189,6 @@ class SqliteMetadataStore(
     def close(self) -> None:
         """See ``MetadataStore``."""
         self._connections.close()
-
-    def changes(self, *, after: str, limit: int) -> list[Change | DocumentChange]:
-        """See ``SupportsChanges``."""
-        with self._connections.reading() as connection:
-            return feed.read_changes(connection, after=after, limit=limit)
-
-    def changes_of(self, wanted: Callable[[str], bool], *, after: str, limit: int) -> tuple[list[Change], str, int]:
-        """See ``SupportsChanges``."""
-        with self._connections.reading() as connection:
-            return feed.read_changes_of(connection, wanted, after=after, limit=limit)
-
-    def last_sequence(self) -> str:
-        """See ``SupportsChanges``."""
-        with self._connections.reading() as connection:
-            return feed.last_sequence(connection)
-
-    def has_changes_behind(self, sequence: str) -> bool:
-        """See ``SupportsChanges``."""
-        with self._connections.snapshot() as connection:
-            return feed.has_changes_behind(connection, sequence)
-
-    def checkpoint(self, consumer: str) -> str:
-        """See ``SupportsChanges``."""
-        with self._connections.reading() as connection:
-            return feed.read_checkpoint(connection, consumer)
-
-    def checkpoints(self, consumers: Sequence[str]) -> list[str]:
-        """See ``SupportsChanges``."""
-        with self._connections.reading() as connection:
-            return [feed.read_checkpoint(connection, consumer) for consumer in consumers]
-
-    def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
-        """See ``SupportsChanges``."""
-        with self._connections.writing() as connection:
-            feed.move_checkpoint(connection, consumer, expected=expected, sequence=sequence)
-
-    def trim_changes(self, *, limit: int) -> int:
-        """See ``SupportsChanges``."""
-        with self._connections.writing() as connection:
-            return feed.trim_changes(connection, limit=limit)
 
     def digest(self) -> list[DigestBucket]:
         """See ``SupportsDigest``."""
