@@ -65,16 +65,6 @@ class Jobs(TypedDict):
     jobs: list[Job]
 
 
-class Trashed(TypedDict):
-    """files.trash of one file."""
-
-    file_id: str
-    trashed_at: int | None
-    removed: bool
-    revision: int
-    change_token: str
-
-
 class BulkResults(TypedDict):
     """files.bulk: for each item ``ok`` and what it has become, or its ``error``."""
 

@@ -9,7 +9,6 @@ from files_service.services.cards.session import SESSIONS, session_of
 from files_service.services.cards.verification import VERIFICATIONS, verification_of
 from storage_adapters import JSON, Document
 
-CARD_EVENTS = ("card_unknown", "card_found", "card_changed", "card_session", "card_verification")
 _OF_SESSION = ("session_id", "card_id", "state", "files", "bytes", "files_done", "bytes_done", "known", "failed")
 
 

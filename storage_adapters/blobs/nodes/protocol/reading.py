@@ -34,8 +34,6 @@ from storage_adapters.blobs.nodes.protocol.messages import (
     Verify,
 )
 
-UNHEDGED = 3_600.0
-
 
 @dataclass(frozen=True, slots=True)
 class Timing:
