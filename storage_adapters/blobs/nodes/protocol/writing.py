@@ -19,7 +19,7 @@ from storage_adapters.blobs.nodes.protocol.errors import (
     TooFewCopies,
     Unreachable,
 )
-from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, assigned, ranked
+from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, ranked
 from storage_adapters.blobs.nodes.protocol.messages import PutChunk, Receipts, Stored
 from storage_adapters.blobs.nodes.protocol.reading import verify
 
@@ -35,14 +35,6 @@ class Timing:
     hedge: float = 0.5
     retry_from: float = 0.1
     retry_to: float = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """Nodes that confirmed a chunk. ``wanting`` is the number of assigned nodes that did not."""
-
-    nodes: tuple[str, ...]
-    wanting: int
 
 
 @dataclass(slots=True)
@@ -86,7 +78,7 @@ class Write:
         return len(self.confirmed)
 
 
-def put(layout: Layout, request: PutChunk, timing: Timing | None = None) -> Step[Written]:
+def put(layout: Layout, request: PutChunk, timing: Timing | None = None) -> Step[None]:
     """Store a chunk under a name that was never used before. Raises TooFewCopies, OtherContent, HashDiffers.
 
     After an error copies may exist: the name must not be used again.
@@ -101,8 +93,6 @@ def put(layout: Layout, request: PutChunk, timing: Timing | None = None) -> Step
     yield Together(lanes, enough=layout.min_write)
     if write.copies < layout.min_write:
         raise _reason(write)
-    first = assigned(layout, request.chunk_id)
-    return Written(tuple(write.confirmed), sum(node.node_id not in write.confirmed for node in first))
 
 
 def _lane(write: Write, hedge: float) -> Step[None]:
