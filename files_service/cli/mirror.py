@@ -32,7 +32,7 @@ def mirror(session: Session, start: str) -> None:
             while page := store.scan(after=start, limit=STEP):
                 for info in page:
                     try:
-                        made += _restored(store, info.key, core.clock())
+                        made += _restored(store, info.key)
                     except StorageUnavailable as error:
                         if not is_gone(core.blobs, error):
                             raise
@@ -52,9 +52,9 @@ def _shown(blobs: int, made: int) -> str:
     return f"{number_of(blobs, 'blob')}, {number_of(made, 'copy')} made"
 
 
-def _restored(store: SupportsCopyRepair, key: str, now: int) -> int:
+def _restored(store: SupportsCopyRepair, key: str) -> int:
     try:
-        return store.restore(key, now=now)
+        return store.restore(key)
     except BlobNotFound:
         # Deleted since the list was read.
         return 0

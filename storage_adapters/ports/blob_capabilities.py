@@ -271,7 +271,7 @@ class SupportsCopyRepair(SupportsCopies):
     """Copies that are made anew by the caller. The stores of the copies also delete a bad one."""
 
     @abstractmethod
-    def restore(self, key: str, *, now: int) -> int:
+    def restore(self, key: str) -> int:
         """Make the copies of a blob that are missing or cut, from one that is whole; return how many were made.
 
         Raises BlobNotFound when no copy is there, InvalidKey.

@@ -105,8 +105,8 @@ def test_a_lost_disk_loses_no_blob(store: MirroredBlobStore, tmp_path: Path, los
     assert read(store) == CONTENT
     assert b"".join(store.get(KEY, offset=5, length=7, generation=info.generation)) == CONTENT[5:12]
     assert store.scan(limit=10) == [info]  # type: ignore[attr-defined]
-    assert store.restore(KEY, now=NOW) == 1
-    assert store.restore(KEY, now=NOW) == 0
+    assert store.restore(KEY) == 1
+    assert store.restore(KEY) == 0
     assert [copy.store.head(KEY) for copy in store.copies()] == [info, info]
 
 
@@ -119,13 +119,13 @@ def test_a_cut_copy_is_read_from_the_other_one_and_restored(store: MirroredBlobS
     assert read(store) == CONTENT
     assert b"".join(store.get(KEY, offset=900, length=200)) == CONTENT[900:1_100]
     assert b"".join(store.get(KEY, offset=2_000, length=10)) == CONTENT[2_000:2_010]
-    assert store.restore(KEY, now=NOW) == 1
+    assert store.restore(KEY) == 1
     assert all(read(copy.store) == CONTENT for copy in store.copies())
 
 
 def test_a_blob_that_is_in_neither_store_cannot_be_restored(store: MirroredBlobStore) -> None:
     with pytest.raises(BlobNotFound):
-        store.restore(KEY, now=NOW)
+        store.restore(KEY)
 
 
 def write_by_writer(store: BlobStore) -> None:
@@ -212,14 +212,14 @@ def test_a_copy_that_is_restored_during_a_deletion_does_not_stay(
         publish(folder, info)
 
     monkeypatch.setattr(first._folders, "publish", publish_late)
-    store.restore(KEY, now=NOW)
+    store.restore(KEY)
     assert is_absent(store)
 
 
 def test_restoring_at_once_makes_one_copy(store: MirroredBlobStore, first: LocalBlobStore) -> None:
     info = put(store, content=CONTENT)
     first.delete(KEY)
-    in_threads(4, lambda _: store.restore(KEY, now=NOW))
+    in_threads(4, lambda _: store.restore(KEY))
     assert first.head(KEY) == info
     assert read(first) == CONTENT
 
@@ -283,7 +283,7 @@ def test_encryption_keeps_copies_and_cold_reads(first: LocalBlobStore, second: L
     assert {"copies", "copy repair"} <= set(capabilities(store))
     info = put(store, content=CONTENT)
     second.delete(KEY)
-    assert store.restore(KEY, now=NOW) == 1
+    assert store.restore(KEY) == 1
     for copy in store.copies():
         assert isinstance(copy.store, SupportsColdReads)
         copy.store.forget_cached(KEY)

@@ -133,18 +133,18 @@ class CopyRepairContract(CopiesContract):
         for copy in copied.copies():
             copy.store.delete(KEY)
             assert (store.head(KEY), read(store)) == (info, content)
-            assert copied.restore(KEY, now=NOW) == 1
+            assert copied.restore(KEY) == 1
             assert (copy.store.head(KEY), read(copy.store)) == (info, content)
-            assert copied.restore(KEY, now=NOW) == 0
+            assert copied.restore(KEY) == 0
 
     def test_what_is_nowhere_is_not_restored(self, copied: SupportsCopyRepair) -> None:
         with pytest.raises(BlobNotFound):
-            copied.restore(KEY, now=NOW)
+            copied.restore(KEY)
 
     @pytest.mark.parametrize("key", REFUSED_KEYS)
     def test_no_other_key_is_restored(self, copied: SupportsCopyRepair, key: str) -> None:
         with pytest.raises(InvalidKey):
-            copied.restore(key, now=NOW)
+            copied.restore(key)
 
 
 class ReplacementContract:

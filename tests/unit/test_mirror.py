@@ -83,11 +83,11 @@ def test_a_run_that_fails_names_the_place_behind_which_nothing_was_done(
             processed_file(core, b"x" * (number + 1))
     restore, asked = MirroredBlobStore.restore, []
 
-    def fail(store: MirroredBlobStore, key: str, *, now: int) -> int:
+    def fail(store: MirroredBlobStore, key: str) -> int:
         asked.append(key)
         if len(asked) > done:
             raise StorageUnavailable("the second disk fails")
-        return restore(store, key, now=now)
+        return restore(store, key)
 
     def fail_whole(_: MirroredBlobStore) -> None:
         raise StorageUnavailable("the second disk fails")

@@ -35,7 +35,7 @@ def mend_copies(core: Core, key: str, checksum: str, expected: str) -> Iterator[
     if good and bad:
         for copy in bad:
             remove_bad(copy.store, key)
-        made = core.blobs.restore(key, now=core.clock())
+        made = core.blobs.restore(key)
         domains = [copy.domain for copy in bad]
         logger.warning("bad copies were made anew", extra={"key": key, "domains": domains, "copies": made})
 

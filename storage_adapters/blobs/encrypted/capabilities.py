@@ -169,10 +169,10 @@ class _Copies(EncryptedBlobStore, SupportsCopies):
 
 
 class _CopyRepair(_Copies, SupportsCopyRepair):
-    def restore(self, key: str, *, now: int) -> int:
+    def restore(self, key: str) -> int:
         """See ``SupportsCopyRepair``."""
         assert isinstance(self._inner, SupportsCopyRepair)
-        return self._inner.restore(key, now=now)
+        return self._inner.restore(key)
 
 
 class _ColdReads(EncryptedBlobStore, SupportsColdReads):

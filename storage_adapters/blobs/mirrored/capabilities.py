@@ -29,13 +29,13 @@ class _Copying(MirroredBlobStore, SupportsCopy):
     def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
         """See ``SupportsCopy``."""
         assert isinstance(self._first, SupportsCopy)
-        self._require_no_copy(target, now)
+        self._require_no_copy(target)
         with suppress(BlobNotFound):
-            self.restore(source, now=now)
+            self.restore(source)
         try:
             info = self._first.copy(source, target, now=now)
         except BlobExists as error:
-            raise self._complete(error, now) from None
+            raise self._complete(error) from None
         with suppress(BlobExists):
             write_twin(self._second, info, self._first.get(target, generation=info.generation))
         return info

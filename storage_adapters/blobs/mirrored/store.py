@@ -50,23 +50,23 @@ class MirroredBlobStore(BlobStore, SupportsCopyRepair, SupportsWholeWrites, Supp
 
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
-        self._require_no_copy(key, now)
+        self._require_no_copy(key)
         try:
             first = self._first.writer(key, content_type=content_type, now=now, checksums=checksums)
         except BlobExists as error:
-            raise self._complete(error, now) from None
+            raise self._complete(error) from None
         twin = self._second.twin_writer(key, content_type=content_type, now=now)
-        return MirroredBlobWriter(first, twin, exists=lambda error: self._complete(error, now))
+        return MirroredBlobWriter(first, twin, exists=self._complete)
 
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
-        self._require_no_copy(key, now)
+        self._require_no_copy(key)
         try:
             self._first.write_whole(key, data, sha256=sha256, content_type=content_type, now=now)
         except BlobExists as error:
-            raise self._complete(error, now) from None
+            raise self._complete(error) from None
         with suppress(BlobExists):
             write_twin(self._second, self._first.head(key), [data])
 
@@ -117,7 +117,7 @@ class MirroredBlobStore(BlobStore, SupportsCopyRepair, SupportsWholeWrites, Supp
         # The folder of a disk that is not mounted lies on the disk of another one, whatever the names promise.
         return BlobCopy(first, self._first), BlobCopy(first if media[0] == media[1] else second, self._second)
 
-    def restore(self, key: str, *, now: int) -> int:
+    def restore(self, key: str) -> int:
         """See ``SupportsCopyRepair``."""
         check_key(key)
         found = [_head(store, key) for store in (self._first, self._second)]
@@ -170,16 +170,16 @@ class MirroredBlobStore(BlobStore, SupportsCopyRepair, SupportsWholeWrites, Supp
     def _ends_at(self, key: str, place: int) -> bool:
         return self.head(key).size <= place
 
-    def _require_no_copy(self, key: str, now: int) -> None:
+    def _require_no_copy(self, key: str) -> None:
         """Raise BlobExists for a blob that the second store has; the first one looks for itself when it is written."""
         with suppress(BlobNotFound):
-            raise self._complete(BlobExists(self._second.head(key)), now)
+            raise self._complete(BlobExists(self._second.head(key)))
 
-    def _complete(self, error: BlobExists, now: int) -> BlobExists:
+    def _complete(self, error: BlobExists) -> BlobExists:
         """Make the copies of a blob that is there, so that its writer's successor may rely on them."""
         key = error.info.key
         with suppress(BlobNotFound):
-            self.restore(key, now=now)
+            self.restore(key)
             return BlobExists(self.head(key))
         return error
 

@@ -47,7 +47,6 @@ _MEDIA_FIELDS = frozenset(name for name in FIELDS if name.startswith(("captured_
 _LONG_PLACES = [_FIELDS.index(name) for name in _LONG_FIELDS]
 _PATH_PLACE = _FIELDS.index("path")
 _USUAL: dict[str, Any] = {"tags": (), "temporary": False, "immutable": False}
-_USUAL_PLACES = [(_FIELDS.index(name), value) for name, value in _USUAL.items()]
 _PART = Part(part_id="", type="", content_type="", size=0, bucket="", key="")
 
 
