@@ -112,7 +112,7 @@ def meaning(message: Message) -> Finalized | Ignored:
         bucket=_text(attributes, "bucketId", MAX_BUCKET),
         name=_text(attributes, "objectId", MAX_NAME),
         generation=_number(attributes.get("objectGeneration"), "objectGeneration"),
-        event_at=_time(attributes.get("eventTime")),
+        event_at=time_of(attributes.get("eventTime")),
     )
     return _with_resource(finalized, message.data) if message.data.strip() else finalized
 
@@ -126,7 +126,7 @@ def resource_of_channel(body: bytes, state: str, event_at: int | None = None) ->
         bucket=_text(resource, "bucket", MAX_BUCKET),
         name=_text(resource, "name", MAX_NAME),
         generation=_number(resource.get("generation"), "generation"),
-        event_at=_time(resource.get("updated")) if event_at is None else event_at,
+        event_at=time_of(resource.get("updated")) if event_at is None else event_at,
     )
     return _with_resource(finalized, body)
 
@@ -179,7 +179,7 @@ def _number(value: Any, name: str) -> int:
     return int(text)
 
 
-def _time(value: Any) -> int | None:
+def time_of(value: Any) -> int | None:
     """Return an RFC 3339 time as epoch milliseconds, None for anything else: it only serves statistics."""
     try:
         moment = datetime.fromisoformat(value)

@@ -7,13 +7,20 @@ an object of a name is complete.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 import orjson
 
-from files_service.services.notifications.messages import MAX_BUCKET, MAX_NAME, Finalized, Ignored, Malformed, is_name
+from files_service.services.notifications.messages import (
+    MAX_BUCKET,
+    MAX_NAME,
+    Finalized,
+    Ignored,
+    Malformed,
+    is_name,
+    time_of,
+)
 
 _CREATED = "ObjectCreated:"
 _BUCKETS = "/buckets/"
@@ -52,7 +59,7 @@ def _of_s3(record: Any) -> Finalized | Ignored:
     return _finalized(
         _mapping(described, "bucket").get("name"),
         unquote_plus(name) if isinstance(name, str) else None,
-        _time(record.get("eventTime")),
+        time_of(record.get("eventTime")),
     )
 
 
@@ -81,11 +88,3 @@ def _mapping(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise Malformed(f"{name} is missing")
     return value
-
-
-def _time(value: Any) -> int | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return int(moment.timestamp() * 1000) if moment.tzinfo is not None else None
