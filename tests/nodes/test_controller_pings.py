@@ -223,6 +223,7 @@ def test_a_ping_needs_the_signature_of_its_body(served: Served) -> None:
         ("boots", -1),
         ("url", "ftp://n1"),
         ("url", "http://n1/path"),
+        ("url", "http://[n1"),
         ("weight", 0),
         ("weight", 1e9),
         ("zone", "\n"),

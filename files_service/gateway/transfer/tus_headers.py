@@ -142,12 +142,20 @@ def concatenation_of(headers: Mapping[str, str], prefix: str) -> Concatenation |
         raise bad_field("Upload-Concat", f"Must be partial, or final; with 1 to {MAX_PARTIALS} addresses.")
     ids = []
     for address in addresses:
-        path = urlsplit(address).path
+        path = _path_of(address)
         name = path.rpartition("/")[2]
         if path not in (PATH + name, prefix + PATH + name) or not name:
             raise bad_field("Upload-Concat", "An address is not that of an upload here.")
         ids.append(name)
     return Concatenation(partial=False, upload_ids=tuple(ids))
+
+
+def _path_of(address: str) -> str:
+    """Return the path of an address, "" for text that is none."""
+    try:
+        return urlsplit(address).path
+    except ValueError:
+        return ""
 
 
 class Checksum:

@@ -115,10 +115,17 @@ def _ping_in(body: dict[str, Any]) -> Ping:
             raise bad_field(name, "Must be true or false.")
     if not _WEIGHTS[0] <= body.get("weight", 1.0) <= _WEIGHTS[1]:
         raise bad_field("weight", f"Must be from {_WEIGHTS[0]:g} to {_WEIGHTS[1]:g}.")
-    parts = urlsplit(body["url"])
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+    if not _is_address(body["url"]):
         raise bad_field("url", "Must be http://host:port.")
     return ping_of({**body, "node_id": node_id, "url": body["url"].rstrip("/")})
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not (parts.path.strip("/") or parts.query)
 
 
 def _is_number(value: object, kind: Any) -> bool:
