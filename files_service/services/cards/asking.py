@@ -64,6 +64,6 @@ def _position(owner: str, cursor: str | None) -> DocumentPosition | None:
     if cursor is None:
         return None
     at, separator, document_id = cursor.partition("-")
-    if not separator or len(at) != 15 or not at.isdigit():
+    if not separator or len(at) != 15 or not (at.isascii() and at.isdigit()):
         raise bad_request("cursor", "Not a cursor of this list.")
     return DocumentPosition(order_of(owner, int(at)), document_id)

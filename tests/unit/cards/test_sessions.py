@@ -53,7 +53,8 @@ def test_cards_are_listed_the_last_inserted_first(core: Core) -> None:
         if cursor is None:
             break
     assert found == ["card-1", "card-3", "card-2"]
-    assert isinstance(refusal(core, "cards.list", owner=OWNER, cursor="x"), BadRequest)
+    for cursor in ("x", f"{'²' * 15}-x"):
+        assert isinstance(refusal(core, "cards.list", owner=OWNER, cursor=cursor), BadRequest)
 
 
 def test_an_owner_has_so_many_cards_and_no_more(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
