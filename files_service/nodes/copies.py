@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import threading
@@ -21,6 +22,8 @@ from storage_adapters.blobs.nodes.protocol.layout import partition_of
 logger = logging.getLogger(__name__)
 
 _STRIPES = 256
+# Errors of what lies below the file. Wrong permissions are put right by other means than another copy.
+_OF_THE_MEDIUM = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN})
 
 
 class Copies:
@@ -96,15 +99,16 @@ class Copies:
                 self._inventory.remove(partition, chunk_id)
 
     def forget_unreadable(self, chunk_id: str, error: CopyUnreadable) -> None:
-        """Forget a copy that cannot be read, so that a census makes another; the file stays until that comes.
+        """Forget a copy that its medium does not give, so that a census makes another; the file stays until that comes.
 
         Not on a disk that takes no more writes: it fails, not the copy.
         """
-        partition = partition_of(chunk_id)
-        if self._health.read_only or self._inventory.find(partition, chunk_id) is None:
+        partition, cause = partition_of(chunk_id), error.__cause__
+        if self._health.read_only or not isinstance(cause, OSError) or cause.errno not in _OF_THE_MEDIUM:
             return
         with self.locked(chunk_id):
-            if self._disk.version_of(self.place(chunk_id)) != error.version:
+            is_known = self._inventory.find(partition, chunk_id) is not None
+            if not is_known or self._disk.version_of(self.place(chunk_id)) != error.version:
                 return
             self._inventory.remove(partition, chunk_id)
         logger.error("a copy cannot be read, and is none", extra={"chunk": chunk_id, "error": str(error)})

@@ -14,6 +14,7 @@ import pytest
 from files_service.nodes import node as node_module
 from files_service.nodes import scrub
 from files_service.nodes.chunk_disk import FOLDERS, TRASH, ChunkDisk
+from files_service.nodes.disk_health import EIO_LIMIT
 from files_service.nodes.node import INVENTORY, FileNode
 from files_service.nodes.scrub import BATCH
 from files_service.runtime.clock import now_ms
@@ -163,12 +164,17 @@ def test_a_copy_that_the_scrub_cannot_read_is_none_until_it_is_read_again(
         assert listed(node) == {"a", "b"}
 
 
+@pytest.mark.parametrize("fault", ["marker", "permissions", "many"])
 def test_a_disk_that_fails_as_a_whole_keeps_its_copies_in_its_list(
-    node: FileNode, monkeypatch: pytest.MonkeyPatch
+    node: FileNode, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     put(node, "a")
-    with monkeypatch.context() as patched, unreadable(monkeypatch, path_of(node, "a"), method="read"):
-        patched.setattr(os, "pread", fail_to_read)
+    code = errno.EACCES if fault == "permissions" else errno.EIO
+    with monkeypatch.context() as patched, unreadable(monkeypatch, code=code, method="read"):
+        if fault == "marker":
+            patched.setattr(os, "pread", fail_to_read)
+        for _ in range(EIO_LIMIT if fault == "many" else 0):
+            node.driver.health.note(OSError(errno.EIO, "Input/output error"))
         assert scrubbed(node) == {"a"}
 
 
