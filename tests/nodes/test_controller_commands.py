@@ -16,10 +16,10 @@ from files_service.nodes.node import initialize
 from storage_adapters.blobs.nodes.protocol.messages import TrashChunks
 from tests.cores import SECRETS
 from tests.gateway.serving import wait_until
-from tests.nodes.censuses import Cluster, cluster
+from tests.nodes.censuses import Cluster, cluster, everywhere, stored
 from tests.nodes.clusters import NodeThread
 from tests.nodes.controller import SECRET
-from tests.nodes.test_controller_census import NOBODY, everywhere, stored
+from tests.nodes.test_controller_census import NOBODY
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 from tests.unit.cli.running import run

@@ -56,11 +56,13 @@ def test_an_upload_waits_for_no_node_that_is_silent(nodes: Cluster, monkeypatch:
 
 def ask(*node_ids: str) -> Step[list[object]]:
     """Ask nodes, all at the same time."""
-    return (yield Together(tuple(_have(node_id) for node_id in node_ids)))
+    found: list[object] = yield Together(tuple(_have(node_id) for node_id in node_ids))
+    return found
 
 
 def _have(node_id: str) -> Step[Present]:
-    return (yield Call(node_id, Have(()), 1.0))
+    found: Present = yield Call(node_id, Have(()), 1.0)
+    return found
 
 
 @pytest.mark.parametrize(("probe_seconds", "is_asked"), [(3_600.0, False), (0.0, True)])

@@ -170,7 +170,12 @@ def test_channels_are_told_side_by_side(core: Core, clock: Clock, api: BotApi) -
         tell_owner(core, owner, owner)
     clock.pass_seconds(60)
     api.answers.extend([HANG] * 4)
-    answering = threading.Thread(target=lambda: (wait_until(lambda: api.requests == 4, seconds=60), api.release.set()))
+
+    def answer() -> None:
+        wait_until(lambda: api.requests == 4, seconds=60)
+        api.release.set()
+
+    answering = threading.Thread(target=answer)
     answering.start()
     delivery = Delivery(core, [])
     delivery.step()
