@@ -83,3 +83,10 @@ def test_what_changes_before_the_script_of_the_next_page_is_there_is_shown(visit
     page.evaluate("() => window.heard")
     script.come()
     expect(page.locator(".file .name")).to_have_text(["late.bin"])
+
+
+def test_a_script_that_does_not_come_is_told(visits: Visits, gateway: Served) -> None:
+    page = visits.signed_in(f"http://127.0.0.1:{gateway.port}", "none")
+    page.route(re.compile(r"/trash\.js"), lambda route: route.abort())
+    page.get_by_role("link", name="Trash").first.click()
+    expect(page.locator(".toast")).to_contain_text("Not all of this page was loaded. Load it again.")

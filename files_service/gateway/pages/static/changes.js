@@ -16,7 +16,7 @@ const isOfFiles = ({ event }) => event !== "notices" && !event.startsWith("card_
 export function watchChanges(changed, concerns = isOfFiles) {
   const listener = (change) => concerns(change) && changed(change);
   listeners.add(listener);
-  // A screen whose script came late has missed what came since its content was asked for.
+  // What came before the script of a screen.
   if (heardAt > askedAt) listener({ event: "reload" });
   if (listeners.size === 1) begin();
   return () => listeners.delete(listener);

@@ -1,5 +1,6 @@
 // The screens: each is a module that starts with the content of `<main>` and may return a function that stops it.
 
+import { toast } from "./toast.js";
 import { tellLocalTimes } from "./words.js";
 
 const MODULES = {
@@ -29,7 +30,8 @@ export async function showScreen() {
   tellLocalTimes(main);
   const module = MODULES[main.dataset.screen];
   if (!module) return;
-  const { start } = await import(module);
+  const { start } = await import(module).catch(() => ({}));
+  if (!start) return toast("Not all of this page was loaded. Load it again.", { failed: true });
   // Somebody may have gone on meanwhile.
   if (document.getElementById("main") !== main) return;
   reveal(main);
