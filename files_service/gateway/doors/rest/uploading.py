@@ -130,7 +130,9 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
             begun = await finish_stream(gateway, stream)
         return await gateway.transfers.run(_complete, gateway, begun)
     except BaseException as error:
-        await _forget(gateway, begun, owner)
+        is_taken = beginning.request_id is not None and isinstance(error, Busy)
+        if not is_taken:
+            await _forget(gateway, begun, owner)
         if beginning.request_id is not None and isinstance(error, NotFound | Gone | UploadNotFound | RecordNotFound):
             raise HTTPError(_elsewhere()) from error
         raise
@@ -228,11 +230,15 @@ async def _begin(gateway: Gateway, beginning: Beginning) -> Upload | JSON:
             continue
         except Gone as error:
             file_id = error.details.get("file_id")
-            record = await gateway.calls.run(_arrived, gateway.core, file_id) if file_id is not None else None
-            if record is None:
+            if file_id is None:
                 raise
-            return record
-        if begun.details.get(_REQUEST) == mine:
+            record = await gateway.calls.run(_arrived, gateway.core, file_id)
+            if record is not None:
+                return record
+            # Another request has just removed it.
+            continue
+        # One without any byte is taken over: that of another door, or of a request that has just made the record.
+        if begun.details.get(_REQUEST) == mine or (_REQUEST not in begun.details and not begun.received):
             return begun
         if _REQUEST not in begun.details:
             place = {"field": "request_id", "upload_id": begun.upload_id, "offset": begun.contiguous}
