@@ -142,6 +142,19 @@ def test_the_queue_outlives_its_consumers(nodes: Cluster, broker: RabbitMQ, publ
         wait_until(lambda: has_copies(nodes, wanted), seconds=PATIENCE_SECONDS)
 
 
+def test_what_was_not_taken_comes_again(broker: RabbitMQ, publisher: AmqpPublisher) -> None:
+    def fail(file_id: str) -> None:
+        raise ConnectionError(file_id)
+
+    heard: list[str] = []
+    UploadEvents(broker.uri, heard.append, stopped=lambda: True).step()
+    tell(publisher, "x")
+    with pytest.raises(ConnectionError):
+        UploadEvents(broker.uri, fail, stopped=lambda: False).step()
+    UploadEvents(broker.uri, heard.append, stopped=lambda: heard == ["x"]).step()
+    assert queue(broker.uri).message_count == 0
+
+
 def test_queue_and_memory_are_bounded(
     nodes: Cluster, broker: RabbitMQ, publisher: AmqpPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

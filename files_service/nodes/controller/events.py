@@ -36,7 +36,7 @@ class UploadEvents:
             channel.queue_declare(QUEUE, durable=True, auto_delete=False, arguments=arguments)
             channel.queue_bind(QUEUE, EVENT_EXCHANGE, EVENT)
             channel.basic_qos(0, PREFETCH, False)  # noqa: FBT003 - the protocol's order
-            channel.basic_consume(QUEUE, callback=self._take, no_ack=True)
+            channel.basic_consume(QUEUE, callback=self._take)
             while not self._stopped():
                 with suppress(socket.timeout):
                     connection.drain_events(timeout=WAIT_SECONDS)
@@ -46,3 +46,5 @@ class UploadEvents:
         with suppress(orjson.JSONDecodeError, KeyError, TypeError):
             body = orjson.loads(message.body)
             self._notice(str(body["file_id"]))
+        # Not before: what went to a connection that broke meanwhile, another one gets.
+        message.channel.basic_ack(message.delivery_tag)
