@@ -57,7 +57,7 @@ def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of 
         wrong = _count(run)
         return [f"{wrong} places by name are wrong"] if wrong else []
     wrong = _sort(run, _COMPARING, write=False)
-    return [f"{wrong} files are indexed wrongly"] if wrong else []
+    return [f"files that are indexed wrongly: {wrong}"] if wrong else []
 
 
 def _sort(run: Run, stage: str, *, write: bool) -> int:

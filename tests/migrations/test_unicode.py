@@ -86,7 +86,7 @@ def test_names_that_are_out_of_order_under_the_right_mark_are_found_and_repaired
     fill_by_another_version(url)
     with runner_on(url) as runner:
         runner.store.mark_unicode(UNICODE_VERSION)
-        with pytest.raises(Differences, match=r"step 6: .* (places by name are wrong|files are indexed wrongly)"):
+        with pytest.raises(Differences, match=r"step 6: .* (places by name are wrong|files that are indexed wrongly)"):
             runner.verify()
         runner.up(to=5, offline=True)
         runner.up(offline=True)
@@ -129,7 +129,7 @@ def test_a_file_that_a_release_without_folders_wrote_is_indexed_again(couchdb_ur
             patch.setattr(index, "names_held", lambda record: iter(()))
             save(store, store.get("f1"), name="new")
         with runner_on(couchdb_url) as runner:
-            with pytest.raises(Differences, match="1 files are indexed wrongly"):
+            with pytest.raises(Differences, match="files that are indexed wrongly: 1"):
                 runner.verify()
             runner.repair()
             runner.verify()
