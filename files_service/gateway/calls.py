@@ -32,9 +32,10 @@ async def body_of(request: web.Request, *barred: str, many: bool = False) -> JSO
 
     With ``many``, an end user may send as much as a trusted system.
     """
+    # Strangers are refused before anything is said of what they sent.
+    caller, limits = caller_of(request), gateway_of(request).limits
     require_json(request)
-    limits = gateway_of(request).limits
-    most = most_of(caller_of(request), limits, many=many)
+    most = most_of(caller, limits, many=many)
     body = parse_object(await read_small(request, limits, most=most), limits)
     for name in ("actor", *barred):
         if name in body:

@@ -193,6 +193,9 @@ def test_a_broker_that_is_paused_or_gone_is_said_and_used_again_when_it_is_back(
 
 def test_an_event_without_a_receiver_waits_for_one_while_a_broker_has_just_come_back(own_broker: RabbitMQ) -> None:
     now = [0.0]
+    with closing(open_connection(own_broker.uri)) as connection:
+        # Durable queues of other tests are bound to it.
+        connection.channel().exchange_delete(EVENT_EXCHANGE)
     with closing(AmqpPublisher(own_broker.uri, timer=lambda: now[0])) as publisher:
         events = [Event(name, {}, f"{number}:1") for number, name in enumerate(("created", "tagged", "removed"))]
         assert publisher.publish_all(events) == 3
