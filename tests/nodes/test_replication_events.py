@@ -12,6 +12,7 @@ import pytest
 from files_service.messaging.address import open_connection
 from files_service.messaging.events import Event
 from files_service.messaging.publisher import AmqpPublisher
+from files_service.messaging.rpc.topology import EVENT_EXCHANGE
 from files_service.nodes.controller import events, replicator
 from files_service.nodes.controller.census.throttle import Throttle
 from files_service.nodes.controller.events import EVENT, QUEUE, UploadEvents
@@ -37,6 +38,8 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def broker(own_broker: RabbitMQ) -> RabbitMQ:
     with closing(open_connection(own_broker.uri)) as connection:
         connection.channel().queue_delete(QUEUE)
+        # A killed broker forgets a binding that is young: an event must wait for it, not go to queues of other tests.
+        connection.channel().exchange_delete(EVENT_EXCHANGE)
     return own_broker
 
 

@@ -54,6 +54,23 @@ def test_an_upload_waits_for_no_node_that_is_silent(nodes: Cluster, monkeypatch:
     controller.close()
 
 
+def test_chunks_that_only_a_silent_node_has_wait_for_it(nodes: Cluster) -> None:
+    record = stored(nodes.core)
+    for key, holders in everywhere(nodes).items():
+        for name in holders - {"a"}:
+            nodes.drop(name, key)
+    wanted = [key for key, holders in everywhere(nodes).items() if holders == {"a"}]
+    assert wanted
+    nodes.stop("a")
+    watch = nodes.watch()
+    watch.step()
+    with closing(nodes.controller()) as controller:
+        replicator = Replicator(nodes.core, watch, lambda: controller.nodes, throttle=Throttle())
+        replicator.notice(record.file_id)
+        assert 0 < replicator.step() <= 60.0
+        assert (replicator.copied, replicator.waiting) == (0, 1)
+
+
 def ask(*node_ids: str) -> Step[list[object]]:
     """Ask nodes, all at the same time."""
     found: list[object] = yield Together(tuple(_have(node_id) for node_id in node_ids))

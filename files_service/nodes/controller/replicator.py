@@ -83,18 +83,18 @@ class Replicator:
             return True
         if not isinstance(record, FileRecord):
             return True
-        view = self._watch.view
+        view, unknown = self._watch.view, list[str]()
         driver = Driver(self._core, self._nodes(), view.layout, throttle=self._throttle, threads=_THREADS)
         try:
             # Each of them, also after one that failed.
-            outcomes = [driver.run(replicate(view, Wanted(name))) for name in self._short_of_copies(record)]
+            outcomes = [driver.run(replicate(view, Wanted(name))) for name in self._short_of_copies(record, unknown)]
         finally:
             driver.close()
-        return all(outcomes)
+        return all(outcomes) and not unknown
 
-    def _short_of_copies(self, record: FileRecord) -> Iterator[str]:
+    def _short_of_copies(self, record: FileRecord, unknown: list[str]) -> Iterator[str]:
         """Yield the names of the chunks that an assigned node lacks, as far as the nodes answer."""
-        view, names = self._watch.view, self._names(record)
+        view, names = self._watch.view, self._names(record, unknown)
         while some := tuple(islice(names, IDS_AT_ONCE)):
             replies = self._nodes().ask_all(view.layout.registered, Have(some))
             held = {node_id: reply.entries for node_id, reply in replies.items() if isinstance(reply, Present)}
@@ -102,16 +102,22 @@ class Replicator:
                 if any(name not in held.get(node.node_id, ()) for node in view.targets(name)):
                     yield name
 
-    def _names(self, record: FileRecord) -> Iterator[str]:
-        """Yield the names of the chunks of a file that any node has."""
+    def _names(self, record: FileRecord, unknown: list[str]) -> Iterator[str]:
+        """Yield the names of the chunks of a file that any node has.
+
+        Keys that only a node may have that did not answer go to ``unknown``: of these nothing can be said now.
+        """
         named = {blob.key: blob.generation for blob in blobs_of_record(self._core, record)}
         keys = list(named)
         for start in range(0, len(keys), _ASKED_AT_ONCE):
             request = FindBlobs(tuple(keys[start : start + _ASKED_AT_ONCE]))
             replies = self._nodes().ask_all(self._watch.view.layout.registered, request)
             found = [reply.entries for reply in replies.values() if isinstance(reply, Blobs)]
+            is_partial = len(found) < len(replies)
             for key in request.keys:
                 indexes = {index for each in found for index in each.get(key, ())}
                 right = [index for index in indexes if generation_in(index) == named[key]]
+                if is_partial and not right:
+                    unknown.append(key)
                 if index := max(right or indexes, default=""):
                     yield from (index, *piece_names(index))
