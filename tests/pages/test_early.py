@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from tests.cores import processed_file
 from tests.gateway.serving import Served
-from tests.pages.visits import PHONE, Visits
+from tests.pages.visits import PHONE, Held, Visits
 
 # A click on the picture of a page that moves hits nothing, so that it moves for no longer than between two clicks.
 LONGEST_MS = 100
@@ -18,14 +18,13 @@ MOVES = """() => document.startViewTransition(() => {}).ready.then(
 
 def test_what_is_written_while_a_page_comes_stays(visits: Visits, gateway: Served) -> None:
     page = visits.signed_in(f"http://127.0.0.1:{gateway.port}", "eli")
-    held: list[Route] = []
-    page.route(re.compile("/trash$"), lambda route: held.append(route))
-    with page.expect_request(re.compile("/trash$")):
+    answer = Held(page, "/trash$")
+    with page.expect_request(answer.pattern):
         page.locator(".map").get_by_role("link", name="Trash").first.click()
     search = page.get_by_role("searchbox")
     search.focus()
     page.keyboard.type("har")
-    held[0].continue_()
+    answer.let_through()
     expect(page.locator("h1")).to_have_text("Trash")
     page.keyboard.type("bour")
     expect(search).to_have_value("harbour")

@@ -5,27 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.cores import call, processed_file
 from tests.gateway.serving import Served
-from tests.pages.visits import Visits
-
-
-class Late:
-    """A script of a page that comes when it is let through."""
-
-    def __init__(self, page: Page, name: str) -> None:
-        self.pattern = re.compile(rf"/{name}\.js")
-        self._held: list[Route] = []
-        page.route(self.pattern, self._hold)
-
-    def _hold(self, route: Route) -> None:
-        self._held.append(route)
-
-    def come(self) -> None:
-        for route in self._held:
-            route.continue_()
+from tests.pages.visits import Held, Visits
 
 
 def new_file(gateway: Served, owner: str, name: str) -> str:
@@ -40,11 +24,11 @@ def test_a_box_that_is_ticked_early_counts(visits: Visits, gateway: Served, plac
         if place == "trash":
             call(gateway.core, "files.trash", file_id=file_id)
     page = visits.signed_in(f"http://127.0.0.1:{gateway.port}", f"tick-{place}")
-    script = Late(page, place)
+    script = Held(page, rf"/{place}\.js")
     with page.expect_request(script.pattern):
         page.goto(f"http://127.0.0.1:{gateway.port}/{place.removeprefix('files')}")
     page.get_by_label("Select one.bin").check()
-    script.come()
+    script.let_through()
     expect(page.get_by_role("group", name="Selected files")).to_contain_text("1 selected")
     expect(page.get_by_label("Select one.bin")).to_be_checked()
 
@@ -64,24 +48,24 @@ def change_behind(page: Page, gateway: Served, owner: str) -> str:
 
 def test_what_changes_before_the_script_is_there_is_shown(visits: Visits, gateway: Served) -> None:
     page = visits.signed_in(f"http://127.0.0.1:{gateway.port}", "late")
-    script = Late(page, "files")
+    script = Held(page, r"/files\.js")
     with page.expect_request(script.pattern):
         page.reload()
     change_behind(page, gateway, "late")
-    script.come()
+    script.let_through()
     expect(page.locator(".file .name")).to_have_text(["late.bin"])
 
 
 def test_what_changes_before_the_script_of_the_next_page_is_there_is_shown(visits: Visits, gateway: Served) -> None:
     page = visits.signed_in(f"http://127.0.0.1:{gateway.port}", "next")
     file_id = change_behind(page, gateway, "next")
-    script = Late(page, "trash")
+    script = Held(page, r"/trash\.js")
     with page.expect_request(script.pattern):
         page.get_by_role("link", name="Trash").first.click()
     page.evaluate(HEAR_A_CHANGE)
     call(gateway.core, "files.trash", file_id=file_id)
     page.evaluate("() => window.heard")
-    script.come()
+    script.let_through()
     expect(page.locator(".file .name")).to_have_text(["late.bin"])
 
 

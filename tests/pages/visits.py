@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, ViewportSize
 
 from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.auth.cookies import COOKIE
@@ -68,6 +69,23 @@ def more(page: Page, name: str, action: str) -> None:
     """Choose an action in the menu of a file."""
     page.get_by_label(f"More for {name}").click()
     page.locator(".menu[open]").get_by_role("button", name=action).click()
+
+
+class Held:
+    """Requests of a page to a pattern of addresses, which are answered when they are let through."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self.pattern = re.compile(pattern)
+        self._held: list[Route] = []
+        page.route(self.pattern, self._hold)
+
+    def let_through(self) -> None:
+        """Let those go on that have come."""
+        for route in self._held:
+            route.continue_()
+
+    def _hold(self, route: Route) -> None:
+        self._held.append(route)
 
 
 class Visits:

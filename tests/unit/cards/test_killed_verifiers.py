@@ -55,6 +55,20 @@ class Reads:
             yield piece
 
 
+def kill_one(core: Core, session_id: str, clock: Clock, reads: Reads, left: int) -> None:
+    """Let a worker verify until its read of this number, at which it is killed."""
+    reads.left = left
+    verifier = CardVerifier(core, holder=core.new_id())
+    with suppress(Killed):
+        while call(core, "cards.session", session_id=session_id)["state"] == "verifying":
+            verifier.step()
+            # Each turn is a file or a chunk, and is stored.
+            clock.pass_seconds(SAVE_MS / 1_000)
+    reads.kills += reads.left == 0
+    # Nobody has released the lease.
+    clock.pass_seconds(LEASE_SECONDS + 1)
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_twenty_killed_workers_read_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(card_verifier, "TURN_BYTES", 1)
@@ -64,16 +78,7 @@ def test_twenty_killed_workers_read_what_is_left(tmp_path: Path, monkeypatch: py
     call(core, "cards.verify", session_id=session_id)
     reads, done = Reads(core, monkeypatch), 0
     for _ in range(KILLS):
-        reads.left = dice.randint(1, 4)
-        verifier = CardVerifier(core, holder=core.new_id())
-        with suppress(Killed):
-            while call(core, "cards.session", session_id=session_id)["state"] == "verifying":
-                verifier.step()
-                # Each turn is a file, and is stored.
-                clock.pass_seconds(SAVE_MS / 1_000)
-        reads.kills += reads.left == 0
-        # Nobody has released the lease.
-        clock.pass_seconds(LEASE_SECONDS + 1)
+        kill_one(core, session_id, clock, reads, dice.randint(1, 4))
         work = call(core, "cards.session", session_id=session_id)["verification"]
         if work is None:
             break
@@ -103,14 +108,7 @@ def one_long_file(tmp_path: Path, clock: Clock, **more: Any) -> tuple[Core, str]
 def kill_within(core: Core, session_id: str, clock: Clock, reads: Reads, dice: random.Random, rounds: int) -> None:
     """Kill workers that read the long file."""
     for _ in range(rounds):
-        reads.left = dice.randint(2, 5)
-        verifier = CardVerifier(core, holder=core.new_id())
-        with suppress(Killed):
-            while call(core, "cards.session", session_id=session_id)["state"] == "verifying":
-                verifier.step()
-                clock.pass_seconds(SAVE_MS / 1_000)
-        reads.kills += reads.left == 0
-        clock.pass_seconds(LEASE_SECONDS + 1)
+        kill_one(core, session_id, clock, reads, dice.randint(2, 5))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
