@@ -52,6 +52,10 @@ class Backoff:
                 del self._delays[next(iter(self._delays))]
             self._delays[file_id] = Delay(tries, until)
 
+    def fail(self, file_id: str, *, now: int) -> None:
+        """Delay the file after one failed attempt more than are known."""
+        self.begin(file_id, self.tries(file_id) + 1, now=now)
+
     def forget(self, file_id: str) -> None:
         """Remove the file's entry."""
         with self._lock:

@@ -67,7 +67,7 @@ class CardVerifier(Leased):
                 self._delays.forget(work.session_id)
             except Exception as error:
                 # The others go on; the loop reports the failure.
-                self._delay(work.session_id)
+                self._delays.fail(work.session_id, now=self._core.timer())
                 logger.warning("verification fails", exc_info=True, extra={"session": work.session_id})
                 failure = error
         if failure is not None:
@@ -78,12 +78,9 @@ class CardVerifier(Leased):
     def _is_due(self, session_id: str) -> bool:
         return self._delays.is_over(session_id, now=self._core.timer())
 
-    def _delay(self, session_id: str) -> None:
-        self._delays.begin(session_id, self._delays.tries(session_id) + 1, now=self._core.timer())
-
     def _note_unreadable(self, session_id: str, error: Exception) -> None:
         """Leave a verification to the version of the service that knows it."""
-        self._delay(session_id)
+        self._delays.fail(session_id, now=self._core.timer())
         extra = {"session": session_id, "error": f"{type(error).__name__}: {error}"}
         logger.error("a verification cannot be read", extra=extra)
 

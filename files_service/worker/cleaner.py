@@ -64,7 +64,7 @@ class Cleaner:
             return False
         for file_id in batch:
             if file_id in left:
-                self._left.begin(file_id, self._left.tries(file_id) + 1, now=self._core.timer())
+                self._left.fail(file_id, now=self._core.timer())
             else:
                 self._left.forget(file_id)
         return True

@@ -49,7 +49,7 @@ class JobRunner(Leased):
                 self._delays.forget(job.job_id)
             except Exception as error:
                 # The others go on; the loop reports the failure and waits.
-                self._delay(job.job_id)
+                self._delays.fail(job.job_id, now=self._core.timer())
                 logger.warning("job fails", exc_info=True, extra={"job": job.job_id, "kind": job.kind.value})
                 failure = error
         if failure is not None:
@@ -59,10 +59,7 @@ class JobRunner(Leased):
     def _is_due(self, job_id: str) -> bool:
         return self._delays.is_over(job_id, now=self._core.timer())
 
-    def _delay(self, job_id: str) -> None:
-        self._delays.begin(job_id, self._delays.tries(job_id) + 1, now=self._core.timer())
-
     def _note_unreadable(self, job_id: str, error: Exception) -> None:
         """Leave a job to the version of the service that knows it."""
-        self._delay(job_id)
+        self._delays.fail(job_id, now=self._core.timer())
         logger.error("a job cannot be read", extra={"job": job_id, "error": f"{type(error).__name__}: {error}"})

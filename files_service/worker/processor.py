@@ -233,4 +233,4 @@ class Processor:
             raise _NotWaiting
 
     def _delay(self, file_id: str) -> None:
-        self._backoff.begin(file_id, self._backoff.tries(file_id) + 1, now=self._core.timer())
+        self._backoff.fail(file_id, now=self._core.timer())
