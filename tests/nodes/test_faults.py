@@ -49,8 +49,6 @@ def nodes(tmp_path: Path) -> Iterator[NodesInThreads]:
 def store(nodes: NodesInThreads, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodesBlobStore]:
     # A node that was away is asked again at once.
     monkeypatch.setattr(cluster, "PROBE_SECONDS", 0.0)
-    # No copy is made beside a slow one: the machine may be slow, and copies are counted.
-    monkeypatch.setattr(cluster, "WRITE_HEDGE_SECONDS", 1_000.0)
     # A writer of which nothing more is heard is taken for dead at once.
     monkeypatch.setattr(indexes, "CONTEND_SECONDS", 0.1)
     opened = nodes.open()
