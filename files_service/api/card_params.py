@@ -7,8 +7,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from files_service.api.action import ParamsSchema, file_id_field, owner_field
-from files_service.api.fields import OPTIONAL, Strict, choice, integer, several, string
-from files_service.api.parameters import LowerCase, StrictBoolean
+from files_service.api.fields import OPTIONAL, Strict, StrictBoolean, choice, integer, several, string
+from files_service.api.parameters import LowerCase
 from files_service.api.text import line, text
 from files_service.domain.cards import (
     CARD_ID,

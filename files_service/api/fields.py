@@ -24,6 +24,15 @@ class Strict(Schema):
         unknown = RAISE
 
 
+class StrictBoolean(fields.Boolean):
+    """A boolean that rejects "yes", 1 and similar values."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class BoundedList(fields.List[Any]):
     """A list that marshmallow would build whole, with all messages, before it counts the elements."""
 

@@ -9,7 +9,7 @@ import orjson
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from files_service.api.action import ParamsSchema, file_id_field
-from files_service.api.fields import OPTIONAL, Strict, choice, integer, several, string
+from files_service.api.fields import OPTIONAL, Strict, StrictBoolean, choice, integer, several, string
 from files_service.api.text import line, text
 from files_service.domain import media_types
 from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, MAX_TAGS, depth_of
@@ -94,15 +94,6 @@ def expires_field(default: int) -> fields.Integer:
 def flag(description: str, *, default: bool = False) -> fields.Boolean:
     """Make a field that accepts only true and false."""
     return StrictBoolean(load_default=default, metadata={"description": description})
-
-
-class StrictBoolean(fields.Boolean):
-    """A boolean that rejects "yes", 1 and similar values."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
 
 
 class MetaField(fields.Dict):

@@ -6,7 +6,7 @@ from marshmallow import fields
 
 from files_service.api.accounts.fields import tenant_field
 from files_service.api.action import Params, ParamsSchema, action
-from files_service.api.fields import Strict, integer
+from files_service.api.fields import Strict, StrictBoolean, integer
 from files_service.core import Core
 from files_service.domain.shares import MAX_DAYS
 from files_service.services.accounts import policy
@@ -26,9 +26,7 @@ class PolicyParams(ParamsSchema):
 class PolicyChanges(Strict):
     """Rules to set; what is absent stays."""
 
-    require_password = fields.Boolean(
-        truthy={True}, falsy={False}, metadata={"description": "Make no link without a password."}
-    )
+    require_password = StrictBoolean(metadata={"description": "Make no link without a password."})
     default_days = _days("Days after which a link ends whose owner chooses none; null: never.")
     max_days = _days("Most days from now on after which a link ends; null: any.")
     kept_versions = _days(

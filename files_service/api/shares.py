@@ -7,8 +7,8 @@ from typing import Any
 from marshmallow import fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
-from files_service.api.fields import OPTIONAL, Strict, choice, integer, several, string
-from files_service.api.parameters import request_id_field
+from files_service.api.fields import OPTIONAL, Strict, StrictBoolean, choice, integer, several, string
+from files_service.api.parameters import flag, request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
 from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareKind, ShareState
@@ -44,10 +44,6 @@ def _text(description: str, most: int, **arguments: Any) -> fields.String:
 
 def _number(description: str, least: int = 0, **arguments: Any) -> fields.Integer:
     return integer(description, least, allow_none=True, **arguments)
-
-
-def _flag(description: str, **arguments: Any) -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, metadata={"description": description}, **arguments)
 
 
 def _password(**arguments: Any) -> fields.String:
@@ -88,10 +84,10 @@ class CreateParams(ParamsSchema):
     starts_at = _number(_STARTS, load_default=None)
     expires_at = _number(f"{_EXPIRES} Absent: by the policy of the tenant.")
     max_downloads = _number(_MOST, 1, load_default=None)
-    allow_download = _flag(_ALLOW, load_default=True)
-    show_metadata = _flag(_METADATA, load_default=False)
-    notify = _flag(_NOTIFY, load_default=False)
-    require_name = _flag(_NAME, load_default=False)
+    allow_download = flag(_ALLOW, default=True)
+    show_metadata = flag(_METADATA)
+    notify = flag(_NOTIFY)
+    require_name = flag(_NAME)
     max_files = _number(_FILES, 1, load_default=None)
     max_bytes = _number(_BYTES, 1, load_default=None)
     max_files_per_address = _number(_ADDRESS, 1, load_default=None)
@@ -125,10 +121,10 @@ class ShareChanges(Strict):
     starts_at = _number(_STARTS)
     expires_at = _number(_EXPIRES)
     max_downloads = _number(_MOST, 1)
-    allow_download = _flag(_ALLOW)
-    show_metadata = _flag(_METADATA)
-    notify = _flag(_NOTIFY)
-    require_name = _flag(_NAME)
+    allow_download = StrictBoolean(metadata={"description": _ALLOW})
+    show_metadata = StrictBoolean(metadata={"description": _METADATA})
+    notify = StrictBoolean(metadata={"description": _NOTIFY})
+    require_name = StrictBoolean(metadata={"description": _NAME})
     max_files = _number(_FILES, 1)
     max_bytes = _number(_BYTES, 1)
     max_files_per_address = _number(_ADDRESS, 1)

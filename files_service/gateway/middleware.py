@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 
 from files_service.errors import BadRequest, FilesError, InternalError, NotFound, TooManyRequests, printable
 from files_service.gateway.peers import CLIENT, client_of, host_of, peer_holder
+from files_service.gateway.query import LISTS
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.gateway.threads import (
@@ -111,6 +112,9 @@ def within_limits(request: web.Request) -> None:
     """Check the limits of any request. Raises HTTPError."""
     if len(request.query) > gateway_of(request).limits.query_parameters:
         raise bad_field("query", "Too many parameters.")
+    for name in request.query:
+        if name not in LISTS and len(request.query.getall(name)) > 1:
+            raise bad_field(printable(name) or "query", "Given more than once.")
     # aiohttp would read another text in the place of these bytes.
     for pair in request.rel_url.raw_query_string.split("&"):
         try:

@@ -10,6 +10,8 @@ from storage_adapters import JSON
 
 # More than any number has.
 _DIGITS = 16
+# Parameters that may be repeated, as ``texts`` reads them.
+LISTS = frozenset({"tags", "fields"})
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 

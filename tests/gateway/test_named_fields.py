@@ -95,6 +95,16 @@ def test_a_query_that_is_not_utf_8_makes_no_file_of_another_name(strict: Served)
     assert strict.result("files.count", owner="eve")["total"] == 1
 
 
+def test_a_parameter_that_stands_twice_is_refused_and_not_guessed(strict: Served) -> None:
+    headers = {**bearer("ida"), "Content-Type": "image/png"}
+    for query, field in (("name=a&name=b", "name"), ("name=a&tags=x&sha256=1&sha256=2", "sha256")):
+        reply = strict.request("POST", f"/api/files/upload?{query}", b"x", headers)
+        assert (reply.status, list(details(reply.body)["fields"])) == (400, [field])
+    made = strict.request("POST", "/api/files/upload?name=a&tags=x&tags=y", b"x", headers)
+    assert (made.status, json.loads(made.body)["tags"]) == (201, ["x", "y"]), made.body
+    assert strict.request("GET", "/api/files?limit=1&limit=2", headers=headers).status == 400
+
+
 def test_all_fields_that_can_be_filtered_are_listed(strict: Served) -> None:
     reply = strict.request("POST", "/rpc/files.list", json.dumps({"filter": {"nope": 1}}).encode(), JSON)
     message = json.loads(reply.body)["error"]["message"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 import pytest
+from marshmallow import Schema, ValidationError, fields
 
 from files_service.api import METHODS
 from files_service.core import Core
@@ -97,6 +98,22 @@ def test_a_missing_argument_is_refused_by_name(core: Core, method: str) -> None:
     if required:
         assert isinstance(error, BadRequest)
         assert set(error.details["fields"]) == required
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_boolean_is_true_or_false_and_no_number(method: str) -> None:
+    def of(schema: Schema) -> Iterator[fields.Field[Any]]:
+        for field in schema.fields.values():
+            yield field
+            inner = field.inner if isinstance(field, fields.List) else field
+            if isinstance(inner, fields.Nested):
+                yield from of(inner.schema)
+
+    for field in of(METHODS[method].schema):
+        if isinstance(field, fields.Boolean):
+            for value in (1, 0, 1.0, "true"):
+                with pytest.raises(ValidationError):
+                    field.deserialize(value)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from files_service.api.fields import OPTIONAL, choice, integer, string
+from files_service.api.parameters import flag
 from files_service.api.text import line, text
 from files_service.domain.accounts import MAX_NAME, MAX_TENANT, Role
 from files_service.domain.passwords import MAX_BYTES
@@ -69,9 +70,4 @@ def time_field(description: str) -> fields.Integer:
 
 def usage_field() -> fields.Boolean:
     """Make the field that asks for what accounts store."""
-    return fields.Boolean(
-        truthy={True},
-        falsy={False},
-        load_default=False,
-        metadata={"description": "Add `usage`: bytes, files and the quota that applies."},
-    )
+    return flag("Add `usage`: bytes, files and the quota that applies.")

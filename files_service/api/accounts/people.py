@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
-
 from files_service.api.accounts.fields import (
     id_field,
     name_field,
@@ -13,7 +11,7 @@ from files_service.api.accounts.fields import (
     usage_field,
 )
 from files_service.api.action import Params, ParamsSchema, action, owner_field
-from files_service.api.fields import OPTIONAL, integer, string
+from files_service.api.fields import OPTIONAL, StrictBoolean, integer, string
 from files_service.api.parameters import request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
@@ -84,13 +82,7 @@ class UpdateParams(OwnerParams):
     """Parameters of accounts.update."""
 
     role = role_field(load_default=None, allow_none=True)
-    disabled = fields.Boolean(
-        truthy={True},
-        falsy={False},
-        load_default=None,
-        allow_none=True,
-        metadata={"description": "Disable or enable the account."},
-    )
+    disabled = StrictBoolean(**OPTIONAL, metadata={"description": "Disable or enable the account."})
 
 
 class SetQuotaParams(OwnerParams):
