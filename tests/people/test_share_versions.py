@@ -76,6 +76,16 @@ def test_a_version_must_be_one_of_a_file_that_is_shared(served: Served, ann: Per
     assert changed["versions"] == {file_id: file_id}
 
 
+def test_a_repetition_and_a_refusal_open_no_file(served: Served, ann: Person) -> None:
+    core, file_id, other = served.core, stored(ann), stored(ann)
+    call(core, "shares.create", owner="ann", items=[file_id], request_id="q")
+    call(core, "files.access", file_ids=[file_id], access="private")
+    again = call(core, "shares.create", owner="ann", items=[file_id], request_id="q")
+    assert again["closed_items"] == [file_id]
+    assert refusal(core, "shares.create", owner="ann", items=[file_id, other], request_id="q").code == "conflict"
+    assert {core.metadata.get(each).access for each in (file_id, other)} == {"private"}
+
+
 def test_a_version_that_was_pruned_ends_its_link(served: Served, ann: Person) -> None:
     core, file_id = served.core, stored(ann, content=b"one")
     new_version(core, file_id, b"second")

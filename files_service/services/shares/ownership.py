@@ -21,9 +21,11 @@ from files_service.services.shares.folder import clean_folder
 from files_service.services.shares.items import closed_items, take_in, take_in_again
 from files_service.services.shares.share import (
     SHARES,
+    Item,
     Share,
     add_share,
     change_share,
+    find_earlier,
     find_share,
     new_key,
     no_such_share,
@@ -63,7 +65,7 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
     _require_fit(kind, given)
     if kind is ShareKind.VIEW and given.get("path"):
         require_folder(core, owner, given["path"])
-    hashed = _hashed(core, password) if password is not None else None
+    items, versions, request_id = given.get("items", ()), given.get("versions", {}), given.get("request_id")
     share = Share(
         share_id=core.new_id(),
         key=new_key(),
@@ -71,12 +73,16 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
         kind=kind,
         path=given.get("path"),
         tenant=account.tenant if account is not None else "",
-        items=take_in(core, owner, given.get("items", ()), given.get("versions", {})),
-        password=hashed,
+        items=tuple(Item(file_id, 0, versions.get(file_id)) for file_id in items),
+        password=_hashed(core, password) if password is not None else None,
         created_at=now,
         **{name: given[name] for name in _PLAIN if name in given},
     )
-    return _shown(core, add_share(core, share, given.get("request_id")))
+    # A repetition opens no files: they may have been closed since.
+    earlier = find_earlier(core, share, request_id)
+    if earlier is None:
+        earlier = add_share(core, replace(share, items=take_in(core, owner, items, versions)), request_id)
+    return _shown(core, earlier)
 
 
 def link_of_file(core: Core, actor: str | None, record: FileRecord) -> JSON:

@@ -76,10 +76,6 @@ class Share:
         """State of the count: True when no download is left."""
         return self.max_downloads is not None and self.used >= self.max_downloads
 
-    def has(self, other: Item) -> bool:
-        """Return True when a file is one of the items, by the same version."""
-        return any((item.file_id, item.version_id) == (other.file_id, other.version_id) for item in self.items)
-
     def shown(self, public_url: str) -> JSON:
         """Return what the owner sees: no hash."""
         hidden = ("items", "password", "epoch", "revoked_at")
@@ -156,21 +152,40 @@ def share_of_document(document: Document) -> Share:
 def add_share(core: Core, share: Share, request_id: str | None) -> Share:
     """Store a new share, or return the one that an earlier call with this id of the request has stored.
 
-    Raises Conflict when that one lacks a file, or is of another folder or kind.
+    Raises Conflict when that one is another share.
     """
-    document, repeated = _document_of(share), f"request:{order_of(share.owner)}{request_id}"
+    document = _document_of(share)
     if request_id is not None:
-        document = replace(document, names=(*document.names, repeated))
+        document = replace(document, names=(*document.names, _request_name(share.owner, request_id)))
     try:
         return share_of_document(documents.put(core, document))
     except NameTaken:
-        stored = documents.find_by_name(core, SHARES, repeated)
-        if stored is None:
+        earlier = find_earlier(core, share, request_id)
+        if earlier is None:
             raise
+        return earlier
+
+
+def find_earlier(core: Core, share: Share, request_id: str | None) -> Share | None:
+    """Return the share that an earlier call with this id of the request has stored, None when there is none.
+
+    Raises Conflict when that one lacks a file or has it by another version, or is of another folder or kind.
+    """
+    if request_id is None:
+        return None
+    stored = documents.find_by_name(core, SHARES, _request_name(share.owner, request_id))
+    if stored is None:
+        return None
     earlier = share_of_document(stored)
-    if (earlier.kind, earlier.path) != (share.kind, share.path) or not all(map(earlier.has, share.items)):
+    had = {(item.file_id, item.version_id) for item in earlier.items}
+    wanted = {(item.file_id, item.version_id) for item in share.items}
+    if (earlier.kind, earlier.path) != (share.kind, share.path) or not wanted <= had:
         raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
     return earlier
+
+
+def _request_name(owner: str, request_id: str) -> str:
+    return f"request:{order_of(owner)}{request_id}"
 
 
 def find_by_key(core: Core, key: str) -> Share:
