@@ -14,6 +14,7 @@ from storage_adapters.blobs.bucket_location import BucketLocation
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key, check_range
 from storage_adapters.blobs.pinging import BucketPinger
+from storage_adapters.blobs.signing import check_terms
 from storage_adapters.errors import BlobExists, BlobNotFound
 from storage_adapters.ports.blob_capabilities import (
     StartsUploads,
@@ -28,7 +29,6 @@ from storage_adapters.records import SignedUrl
 WEEK_SECONDS = 604_800
 # An object is never changed. Caches that many share must not keep it: its access may be taken away.
 CACHE_CONTROL = "private, max-age=900, immutable"
-_SIGNED = ("PUT", "GET", "HEAD")
 
 
 class BucketStore(BlobStore, SupportsSignedUrls, StartsUploads, SupportsCopy, SupportsListing, SupportsReplacement):
@@ -87,14 +87,9 @@ class BucketStore(BlobStore, SupportsSignedUrls, StartsUploads, SupportsCopy, Su
     ) -> SignedUrl:
         """See ``SupportsSignedUrls``."""
         name = self._name(key)
-        if method not in _SIGNED:
-            raise ValueError(f"cannot sign {method}: only {', '.join(_SIGNED)}")
-        if method == "PUT":
-            if content_type is None or size is None or filename is not None:
-                raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
+        check_terms(method, content_type, size, filename, epoch)
+        if content_type is not None and size is not None:
             return self._signed_upload(name, content_type, size, expires_at)
-        if content_type is not None or size is not None:
-            raise ValueError(f"a {method} accepts no content type and no size")
         return self._signed_read(method, name, expires_at, None if filename is None else attachment(filename))
 
     @property

@@ -37,6 +37,16 @@ _REQUIRED = {
 _OPTIONAL = {"PUT": frozenset[str](), "GET": frozenset({"filename", "epoch"}), "HEAD": frozenset({"filename", "epoch"})}
 
 
+def check_terms(method: str, content_type: str | None, size: int | None, filename: str | None, epoch: int) -> None:
+    """Raise ValueError for terms that ``SupportsSignedUrls.sign`` does not accept together."""
+    if method not in _ADMITS:
+        raise ValueError(f"cannot sign {method}: only {', '.join(_ADMITS)}")
+    if method != "PUT" and (content_type is not None or size is not None):
+        raise ValueError(f"a {method} accepts no content type and no size")
+    if method == "PUT" and (content_type is None or size is None or filename is not None or epoch):
+        raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
+
+
 class UrlSigner:
     """Signing and verification with one secret key; ``public_url`` is the base URL of the gateway."""
 
@@ -63,20 +73,15 @@ class UrlSigner:
     ) -> SignedUrl:
         """Make the URL and headers of one request. Raises InvalidKey, and ValueError for invalid arguments."""
         check_key(key)
-        if method not in _ADMITS:
-            raise ValueError(f"cannot sign {method}: only {', '.join(_ADMITS)}")
+        check_terms(method, content_type, size, filename, epoch)
         values = {"method": method, "expires": str(expires_at)}
         headers = {}
-        if method == "PUT":
-            if content_type is None or size is None or filename is not None or epoch:
-                raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
+        if content_type is not None:
             if _CONTENT_TYPE.fullmatch(content_type) is None:
                 raise ValueError("the content type cannot be sent as a header")
             values |= {"content_type": content_type, "size": str(size)}
             headers = {"Content-Type": content_type, "Content-Length": values["size"]}
-        elif content_type is not None or size is not None:
-            raise ValueError(f"a {method} accepts no content type and no size")
-        elif filename is not None:
+        if filename is not None:
             values["filename"] = filename
         if epoch:
             values["epoch"] = str(epoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -65,6 +66,22 @@ class SignedUrlsContract:
     def test_no_other_key_is_signed(self, store: SigningStore, key: str) -> None:
         with pytest.raises(InvalidKey):
             store.sign("GET", key, expires_at=NOW + 1000)
+
+    @pytest.mark.parametrize(
+        ("method", "terms"),
+        [
+            ("DELETE", {}),
+            ("PUT", {}),
+            ("PUT", {"content_type": "a/b"}),
+            ("PUT", {"content_type": "a/b", "size": 1, "filename": "a"}),
+            ("PUT", {"content_type": "a/b", "size": 1, "epoch": 1}),
+            ("GET", {"size": 1}),
+            ("HEAD", {"content_type": "a/b"}),
+        ],
+    )
+    def test_terms_that_do_not_go_together_are_refused(self, store: SigningStore, method: str, terms: Any) -> None:
+        with pytest.raises(ValueError, match=method):
+            store.sign(method, KEY, expires_at=NOW + 1000, **terms)
 
 
 class VerifiedUrlsContract:
