@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cores import call, processed_file
-from tests.gateway.serving import Served
+from tests.gateway.serving import Served, wait_until
 from tests.pages.visits import Held, Visits
 
 
@@ -74,3 +74,37 @@ def test_a_script_that_does_not_come_is_told(visits: Visits, gateway: Served) ->
     page.route(re.compile(r"/trash\.js"), lambda route: route.abort())
     page.get_by_role("link", name="Trash").first.click()
     expect(page.locator(".toast")).to_contain_text("Not all of this page was loaded. Load it again.")
+
+
+NAMED = "[...document.querySelectorAll('script, link[rel=modulepreload]')].map(({src, href}) => src ?? href)"
+LOADED = (
+    """() => performance.getEntriesByType("resource").map(({name}) => name).filter((name) => name.endsWith(".js"))"""
+)
+
+
+def test_no_script_waits_until_the_one_that_imports_it_has_come(visits: Visits, gateway: Served) -> None:
+    file_id = new_file(gateway, "together", "one.bin")
+    drop = call(gateway.core, "shares.create", owner="together", kind="drop", path="in")
+    link = call(gateway.core, "shares.create", owner="together", items=[file_id])
+    profile = visits.signed_in(f"http://127.0.0.1:{gateway.port}", "together").context
+    for path in (
+        *("/", "/photos", "/cards", "/shared", "/trash", "/activity", "/settings", "/sign-in"),
+        *(f"/download/{file_id}", f"/versions/{file_id}", f"/s/{link['key']}", f"/s/{drop['key']}"),
+    ):
+        named, asked, loaded = scripts_of(profile.new_page(), f"http://127.0.0.1:{gateway.port}{path}")
+        assert named == asked == loaded, path
+
+
+def scripts_of(page: Page, url: str) -> tuple[list[str], list[str], list[str]]:
+    """Return what a page names, asks for and loads; no script comes before all that are named are asked for."""
+    scripts = Held(page, r"\.js$")
+    page.goto(url, wait_until="commit")
+    page.wait_for_function("document.readyState === 'interactive'")
+    named = sorted(page.evaluate(NAMED))
+    # Each look at the page lets the driver hear of requests.
+    wait_until(lambda: page.title() and len(scripts.addresses) == len(named))
+    scripts.let_through()
+    page.wait_for_load_state("networkidle")
+    loaded = sorted(page.evaluate(LOADED))
+    page.close()
+    return named, scripts.addresses, loaded

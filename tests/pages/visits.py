@@ -77,15 +77,24 @@ class Held:
     def __init__(self, page: Page, pattern: str) -> None:
         self.pattern = re.compile(pattern)
         self._held: list[Route] = []
+        self._is_open = False
         page.route(self.pattern, self._hold)
 
+    @property
+    def addresses(self) -> list[str]:
+        """Those that have come, sorted."""
+        return sorted(route.request.url for route in self._held)
+
     def let_through(self) -> None:
-        """Let those go on that have come."""
+        """Let those go on that have come, and all others when they come."""
+        self._is_open = True
         for route in self._held:
             route.continue_()
 
     def _hold(self, route: Route) -> None:
         self._held.append(route)
+        if self._is_open:
+            route.continue_()
 
 
 class Visits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,6 +14,8 @@ from aiohttp import web
 from files_service.errors import NotFound
 from files_service.gateway.transfer.conditions import Representation, evaluate
 
+# A script that another one loads before it runs.
+_IMPORT = re.compile(r'^import [^;]*"\./([a-z_]+\.js)";$', re.MULTILINE)
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -49,6 +52,16 @@ def build() -> str:
     """Return a name that is another one when any script or style is another one."""
     tags = "".join(asset.representation.tag for _, asset in sorted(_assets().items()))
     return hashlib.sha256(tags.encode()).hexdigest()[:16]
+
+
+@cache
+def scripts_of(*names: str) -> tuple[str, ...]:
+    """Return the scripts of these names with all that they import, in the order in which they are found."""
+    found = list(names)
+    # A list that grows is walked to its end.
+    for name in found:
+        found += [each for each in _IMPORT.findall(_assets()[name].body.decode()) if each not in found]
+    return tuple(found)
 
 
 def packed_bytes(suffix: str) -> int:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from files_service.domain.analytics import OTHER, kind_of
 from files_service.domain.sizes import shown_size
 from files_service.gateway.auth.people import identity_of
-from files_service.gateway.pages.assets import build
+from files_service.gateway.pages.assets import build, scripts_of
 from files_service.gateway.pages.frame import PRODUCT, map_of
 from files_service.gateway.state import at_operation_address, gateway_of
 from files_service.gateway.transfer.disposition import preview_of
@@ -35,7 +35,7 @@ def render(request: web.Request, name: str, *, status: int = 200, **values: Any)
     nonce = secrets.token_urlsafe(16)
     home = gateway_of(request).core.settings.public_url if at_operation_address(request) else base_of(request)
     values = {"base": base_of(request), "home": home, "viewer": None, "nonce": nonce, "screen": "", **values}
-    values |= {"map": map_of(identity_of(request)), "build": build(), "product": PRODUCT}
+    values |= {"map": map_of(identity_of(request)), "build": build(), "product": PRODUCT, "scripts_of": scripts_of}
     response = web.Response(text=_environment().get_template(name).render(values), status=status)
     response.content_type = "text/html"
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)

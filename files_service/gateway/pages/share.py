@@ -67,7 +67,7 @@ async def _show(request: web.Request) -> web.StreamResponse:
         request,
         "share.html",
         viewer=viewer,
-        screen="file" if viewer is not None else "",
+        screen="access" if viewer is not None else "",
         file=record,
         parts=[(part, save_as(record, part)) for part in record.parts],
         finished=is_finished(record),

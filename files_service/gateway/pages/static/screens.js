@@ -1,20 +1,7 @@
-// The screens: each is a module that starts with the content of `<main>` and may return a function that stops it.
+// The screens: each is a module of its name that starts with the content of `<main>` and may return a function that stops it.
 
 import { toast } from "./toast.js";
 import { tellLocalTimes } from "./words.js";
-
-const MODULES = {
-  file: "./access.js",
-  activity: "./activity.js",
-  admin: "./admin.js",
-  files: "./files.js",
-  photos: "./photos.js",
-  cards: "./cards.js",
-  settings: "./settings.js",
-  shared: "./links.js",
-  trash: "./trash.js",
-  versions: "./versions.js",
-};
 
 let stop;
 
@@ -28,9 +15,9 @@ export async function showScreen() {
   stop = undefined;
   const main = document.getElementById("main");
   tellLocalTimes(main);
-  const module = MODULES[main.dataset.screen];
-  if (!module) return;
-  const { start } = await import(module).catch(() => ({}));
+  const { screen } = main.dataset;
+  if (!screen) return;
+  const { start } = await import(`./${screen}.js`).catch(() => ({}));
   if (!start) return toast("Not all of this page was loaded. Load it again.", { failed: true });
   // Somebody may have gone on meanwhile.
   if (document.getElementById("main") !== main) return;
