@@ -117,3 +117,23 @@ def test_without_scripts_the_bell_leads_to_activity_which_undoes(gateway: Served
     page.locator("#bell").click()
     page.get_by_role("button", name="Undo").click()
     assert call(gateway.core, "files.list", owner="eve", actor="eve")["files"][0]["file_id"] == file_id
+
+
+def test_a_message_is_seen_while_the_notices_are_open_on_a_phone(gateway: Served, visits: Visits) -> None:
+    page = visits.signed_in(url_of(gateway), "pia", viewport=PHONE)
+    processed_file(gateway.core, b"abc", owner="pia", name="notes.txt")
+    more(page, "notes.txt", "Delete")
+    undo = page.locator(".toast").get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    undo.focus()  # A message that has the focus stays.
+    page.locator("#bell").click()
+    undo.click()
+    expect(page.get_by_label("More for notes.txt")).to_be_attached()
+    restored = page.locator(".toast").last
+    expect(restored).to_contain_text("notes.txt restored")
+    restored.hover()
+    page.get_by_role("heading", name="Notices").focus()
+    page.keyboard.press("?")
+    for place in ("dialog", "body"):
+        expect(page.locator(f"{place} > #toasts")).to_contain_text("notes.txt restored")
+        page.keyboard.press("Escape")

@@ -10,6 +10,7 @@ const SHOWN = 7;
 const bell = document.getElementById("bell");
 const panel = document.getElementById("notices-panel");
 const [heading, all, list] = panel.querySelectorAll("h2, button, ul");
+const messages = document.getElementById("toasts");
 let unread = 0;
 
 export function watchBell() {
@@ -21,7 +22,11 @@ export function watchBell() {
   bell.setAttribute("role", "button");
   bell.setAttribute("aria-haspopup", "dialog");
   bell.setAttribute("aria-expanded", "false");
-  panel.addEventListener("toggle", ({ newState }) => bell.setAttribute("aria-expanded", String(newState === "open")));
+  panel.addEventListener("beforetoggle", ({ newState }) => {
+    bell.setAttribute("aria-expanded", String(newState === "open"));
+    // The panel lies over all: messages are shown in it while it is open.
+    (newState === "open" ? panel : document.body).append(messages);
+  });
   panel.addEventListener("click", (event) => {
     const row = event.target.closest("a[href]")?.closest(".notice.unread");
     if (row) markRead([row.dataset.noticeId]).catch(() => {});

@@ -47,9 +47,10 @@ export function row(kind, name, says, ...deeds) {
 // Opens a dialog over the page. Messages go into it: behind it nobody could press their buttons or hear them.
 export function openDialog(dialog) {
   const messages = document.querySelectorAll("#toasts, #news");
-  const [home] = [...messages].map((each) => each.parentElement);
   document.body.append(dialog);
+  // This closes the notices, where they may have been.
   dialog.showModal();
+  const home = messages[0]?.parentElement;
   dialog.append(...messages);
   dialog.addEventListener("close", () => (home?.isConnected ? home : document.body).append(...messages));
 }
