@@ -60,11 +60,14 @@ def permit_card(core: Core, owner: str, card_id: str, state: CardState) -> JSON:
     return _changed(core, owner, card_id, lambda body: {**body, "state": state.value, "event": None})
 
 
-def set_session(core: Core, owner: str, card_id: str, session_id: str) -> JSON:
-    """Keep the last session of a card; an older one does not take the place of a newer one. Raises NotFound."""
+def set_session(core: Core, owner: str, card_id: str, session_id: str, *, is_open: Callable[[], bool]) -> JSON:
+    """Keep the last session of a card; an older one does not take the place of a newer one. Raises NotFound.
+
+    The one that is open is the last one: ids are older than they should be where a clock was set back.
+    """
 
     def decide(body: JSON) -> JSON:
-        is_newer = body["session_id"] is None or session_id > body["session_id"]
+        is_newer = body["session_id"] is None or session_id > body["session_id"] or is_open()
         return {**body, "session_id": session_id, "event": None} if is_newer else body
 
     return _changed(core, owner, card_id, decide)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -78,10 +79,15 @@ def begin(core: Core, actor: str | None, owner: str, card_id: str, given: Mappin
         if session is not None:
             if session.state in CONTINUED:
                 _end_earlier(core, session, card)
-            set_session(core, owner, card_id, session.session_id)
+            set_session(core, owner, card_id, session.session_id, is_open=partial(_is_open, core, session))
             return session.shown()
         core.back_off(attempt)
     raise Conflict("too many concurrent sessions of the card", {"card_id": card_id})
+
+
+def _is_open(core: Core, session: Session) -> bool:
+    found = open_session(core, session.owner, session.card_id)
+    return found is not None and found.session_id == session.session_id
 
 
 def _end_earlier(core: Core, session: Session, card: JSON) -> None:

@@ -333,3 +333,16 @@ def test_an_earlier_session_keeps_its_reasons(core: Core) -> None:
     call(core, "cards.begin", **params)
     shown = call(core, "cards.session", session_id=first["session_id"])
     assert (shown["state"], shown["verdict"]) == ("stale", first["verdict"])
+
+
+def test_a_verdict_is_stale_when_the_card_changes_also_after_a_clock_was_set_back(core: Core) -> None:
+    def verified_at(number: int, content: str) -> JSON:
+        # The ids of sessions carry their time.
+        then = replace(core, new_id=lambda: f"01{number:024}", clock=Clock(number))
+        return verified(then, copied(then, [brought(then, content)], request_id=content)["session_id"])
+
+    first, second = verified_at(2_000_000, "a.mp4"), verified_at(1_000_000, "b.mp4")
+    assert second["session_id"] < first["session_id"]
+    told = {"owner": OWNER, "card": {"card_id": CARD}, "listing_sha256": "0" * 64}
+    seen = call(core, "cards.inserted", **told)
+    assert (seen["session"]["session_id"], seen["session"]["state"]) == (second["session_id"], "stale")
