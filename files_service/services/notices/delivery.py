@@ -183,11 +183,15 @@ class Delivery:
         self.given_up[label] += 1
 
     def _texts(self, entries: Sequence[Document], label: str) -> list[tuple[Document, str]]:
-        """Return the notices with their texts."""
+        """Return the notices with their texts; drop those that are not true any more, which may not be due yet."""
         found = []
         for entry in entries:
             try:
-                found.append((entry, text_of(notice_of(entry))))
+                notice = notice_of(entry)
+                if is_outdated(self._core, notice):
+                    note_dropped(self._core, entry)
+                else:
+                    found.append((entry, text_of(notice)))
             except _UNREADABLE as error:
                 self._give_up(entry, label, error)
         return found

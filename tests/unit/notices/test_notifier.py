@@ -19,7 +19,7 @@ from storage_adapters import JSON, SupportsChanges
 from tests.clocks import Clock
 from tests.cores import call, processed_file
 from tests.fakes.telegram import HANG, TOKEN, URL, BotApi
-from tests.unit.cards.scenes import CARD, OWNER, begun, brought, worked
+from tests.unit.cards.scenes import CARD, OWNER, begun, brought, copied, verified, worked
 from tests.unit.notices.scenes import PHONE, PLENTY, core_at, inserted, known_card, notifier_of, run_for
 from tests.waiting import wait_until
 
@@ -245,6 +245,29 @@ def test_in_quiet_hours_only_the_critical_is_told(core: Core, clock: Clock, api:
     run_for(worker, clock, 9 * 3_600, step=600)
     assert len(api.texts) == 2
     assert "Card inserted: EOS" in api.texts[1]
+
+
+@pytest.mark.parametrize("held_up", ["by quiet hours", "by an outage", "for a minute"])
+def test_a_good_verdict_that_does_not_hold_any_more_is_not_told(
+    core: Core, clock: Clock, api: BotApi, held_up: str
+) -> None:
+    """The test begins at 22:13 UTC."""
+    quiet = (22, 7) if held_up == "by quiet hours" else None
+    worker = notifier_of(core, channel=replace(PHONE, quiet=quiet))
+    known_card(core)
+    run_for(worker, clock, 10)
+    session_id = copied(core, [brought(core, "a.mp4")])["session_id"]
+    run_for(worker, clock, 90)
+    told = len(api.texts)
+    api.answers.extend([500] * 5 if held_up == "by an outage" else [])
+    assert verified(core, session_id)["state"] == "copied_not_verified"
+    run_for(worker, clock, 30)
+    call(core, "cards.inserted", owner=OWNER, card={"card_id": CARD}, listing_sha256="0" * 64)
+    if held_up != "for a minute":
+        run_for(worker, clock, 10 * 3_600, step=600)
+    run_for(worker, clock, 90)
+    assert not any("re-read" in text for text in api.texts[told:]), api.texts
+    assert any("Card inserted" in text for text in api.texts[told:])
 
 
 def test_the_digest_counts_a_day(core: Core, clock: Clock, api: BotApi) -> None:
