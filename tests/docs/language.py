@@ -93,16 +93,23 @@ class Docstring:
     text: str
 
 
-parse = cache(ast.parse)
+def docstrings(source: str) -> list[Docstring]:
+    """Return the docstrings of a file."""
+    return _found(source)[0]
 
 
-def docstrings(source: str) -> Iterator[Docstring]:
-    """Yield the docstrings of a file."""
-    for node in ast.walk(parse(source)):
+@cache
+def _found(source: str) -> tuple[list[Docstring], list[tuple[int, str, str]]]:
+    """Return docstrings and retired words of a file, by one walk, whose tree is not kept: it is large."""
+    documented: list[Docstring] = []
+    retired: list[tuple[int, str, str]] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
-                yield Docstring(node.body[0].lineno, _kind(node), text)
+                documented.append(Docstring(node.body[0].lineno, _kind(node), text))
+        retired += _retired_in_node(node)
+    return documented, retired
 
 
 def _kind(node: ast.AST) -> Kind:
@@ -163,18 +170,21 @@ def _third_persons(verbs: frozenset[str]) -> frozenset[str]:
 
 def retired_in_python(source: str) -> Iterator[tuple[int, str, str]]:
     """Yield line, word and where it stands: in names that a file defines, in comments and in texts."""
-    for node in ast.walk(parse(source)):
-        for name in _defined(node):
-            for word in [name, *_parts(name)]:
-                if word in WORDS or (word == name and isinstance(node, ast.stmt) and name in DEFINITIONS):
-                    yield getattr(node, "lineno", 0), word, f"the name {name}"
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for offset, word in retired_in_text(node.value):
-                yield node.lineno + offset, word, "a text"
+    yield from _found(source)[1]
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             for _, word in retired_in_text(token.string):
                 yield token.start[0], word, "a comment"
+
+
+def _retired_in_node(node: ast.AST) -> Iterator[tuple[int, str, str]]:
+    for name in _defined(node):
+        for word in [name, *_parts(name)]:
+            if word in WORDS or (word == name and isinstance(node, ast.stmt) and name in DEFINITIONS):
+                yield getattr(node, "lineno", 0), word, f"the name {name}"
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        for offset, word in retired_in_text(node.value):
+            yield node.lineno + offset, word, "a text"
 
 
 def retired_in_text(text: str) -> Iterator[tuple[int, str]]:
