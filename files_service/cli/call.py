@@ -71,7 +71,7 @@ def _by_amqp(settings: Settings, method: str, params: dict[str, Any]) -> Any:
     # The client would try again for as long as a call may take; a person at a terminal is told at once.
     try:
         check_broker(settings.amqp_uri)
-    except (OSError, amqp.AMQPError) as error:
+    except (OSError, ValueError, amqp.AMQPError) as error:
         reason = str(error) or type(error).__name__
         raise Failed(f"the broker does not answer: {reason}", "Check AMQP_URI, and that the broker runs.") from error
     with FilesClient(settings.amqp_uri, timeout=settings.rpc_timeout_seconds, pool_size=1) as client:

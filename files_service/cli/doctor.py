@@ -15,7 +15,8 @@ import click
 import orjson
 
 from files_service.cli.blob_checks import check_blobs
-from files_service.cli.finding import PATIENCE_SECONDS, Finding
+from files_service.cli.broker_checks import check_broker, fault_of_queue
+from files_service.cli.finding import Finding
 from files_service.cli.gateway_checks import answers, check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.key_checks import check_keys
@@ -110,7 +111,7 @@ def findings(session: Session) -> list[Finding]:
         _keys,
         _bytes,
         _notifications,
-        _broker,
+        check_broker,
         check_queue,
         check_gateway,
         check_operation,
@@ -199,7 +200,7 @@ def _metadata(settings: Settings) -> Finding:
 def _keys(settings: Settings) -> Finding:
     try:
         with _opened(settings.metadata_url) as (store, is_new):
-            return Finding("keys", "no tenant has one yet") if is_new else check_keys(settings, store)
+            return check_keys(settings, None if is_new else store)
     except (UnknownStore, StorageError) as error:
         return Finding("keys", str(error), "See `metadata`.")
 
@@ -251,6 +252,8 @@ def _bytes(settings: Settings) -> Finding:
 def _notifications(settings: Settings) -> Finding:
     """Check that the bucket reports completed uploads; a store behind the gateway needs no notifications."""
     part = "webhook"
+    if fault := fault_of_queue(settings):
+        return Finding(part, *fault)
     if settings.blobs_url.startswith("s3:"):
         return _bucket(settings)
     if not settings.blobs_url.startswith("gs:"):
@@ -290,20 +293,3 @@ def _bucket(settings: Settings) -> Finding:
         else ["the sweeper (FILES_WEBHOOK_S3_TOKEN and FILES_NOTIFICATIONS_URL are empty)"]
     )
     return Finding("webhook", f"the bucket is set up; uploads are completed by {by}")
-
-
-def _broker(settings: Settings) -> Finding:
-    if not settings.amqp_uri:
-        return Finding("broker", "no broker is configured; events go to the log (AMQP_URI is empty)")
-    from kombu.connection import Connection
-
-    with Connection(  # type: ignore[no-untyped-call]
-        settings.amqp_uri, connect_timeout=PATIENCE_SECONDS
-    ) as connection:
-        shown = connection.as_uri()
-        try:
-            connection.connect()
-        except Exception as error:  # noqa: BLE001 - each of kombu's transports has errors of its own
-            text = f"{shown} does not answer: {error}"
-            return Finding("broker", text, "Start RabbitMQ, or correct user, password and host in AMQP_URI.")
-    return Finding("broker", f"{shown} answers")

@@ -5,20 +5,27 @@ from __future__ import annotations
 from files_service.cli.finding import Finding
 from files_service.config import BadSettings, Settings
 from files_service.domain.sizes import number_of
-from files_service.services.opening import tenant_keys
+from files_service.services.opening import key_ring, tenant_keys
 from storage_adapters import MetadataStore
 
+_OFF = "encryption is off (FILES_ENCRYPTION_KEYS is empty)"
 _ADVICE = "Put the missing key into FILES_ENCRYPTION_KEYS again: without it nobody can read the bytes."
 
 
-def check_keys(settings: Settings, metadata: MetadataStore) -> Finding:
-    """Open the key of each tenant. Raises UnknownStore, StorageError."""
+def check_keys(settings: Settings, metadata: MetadataStore | None) -> Finding:
+    """Open the key of each tenant, of none in a store that is not there yet. Raises UnknownStore, StorageError."""
+    try:
+        ring = key_ring(settings)
+    except BadSettings as error:
+        return Finding("keys", str(error), "Correct FILES_ENCRYPTION_KEYS.")
+    if metadata is None:
+        return Finding("keys", "no tenant has one yet" if ring else _OFF)
     try:
         keys = tenant_keys(settings, metadata)
     except BadSettings as error:
         return Finding("keys", str(error), _ADVICE)
     if keys is None:
-        return Finding("keys", "encryption is off (FILES_ENCRYPTION_KEYS is empty)")
+        return Finding("keys", _OFF)
     found = list(keys.check())
     if faults := [fault for _, fault in found if fault]:
         lost = number_of(len(faults), "key")

@@ -74,7 +74,7 @@ def worker(session: Session) -> None:
 def rpc(session: Session) -> None:
     """Serve calls over AMQP; requires AMQP_URI.
 
-    Runs the nameko services `files`, `files.tag` and `accounts`.
+    Runs every nameko service: `files`, `files.tag`, `accounts` and the others whose methods docs/rpc.md has.
     """
     settings = session.settings
     if not settings.amqp_uri:

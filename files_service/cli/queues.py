@@ -9,6 +9,10 @@ from files_service.config import Settings
 from files_service.messaging.bucket_events import SCHEME, BucketEvents
 from storage_adapters import NotificationQueue, QueueOptions, UnknownStore, open_notification_queue
 
+_ADVICE = (
+    "Correct FILES_NOTIFICATIONS_URL: pubsub://PROJECT/SUBSCRIPTION, or for an S3 bucket broker://QUEUE?exchange=NAME"
+)
+
 
 def open_queue(settings: Settings) -> NotificationQueue | None:
     """Open the notification queue, if one is configured."""
@@ -23,4 +27,4 @@ def open_queue(settings: Settings) -> NotificationQueue | None:
             settings.notifications_url, QueueOptions(emulator_host=settings.pubsub_emulator_host)
         )
     except UnknownStore as error:
-        raise Failed(str(error), "Correct FILES_NOTIFICATIONS_URL.") from error
+        raise Failed(str(error), _ADVICE) from error

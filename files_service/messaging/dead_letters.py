@@ -14,7 +14,7 @@ def count_dead_letters(amqp_uri: str) -> int | None:
     """Return the number, None where the broker does not answer, or has no such queue yet."""
     try:
         connection = open_connection(amqp_uri, connect_timeout=TIMEOUT_SECONDS)
-    except (OSError, amqp.AMQPError):
+    except (OSError, ValueError, amqp.AMQPError):
         return None
     try:
         declared = connection.channel().queue_declare(DEAD_QUEUE, passive=True)

@@ -29,6 +29,7 @@ from storage_adapters import (
 )
 
 if TYPE_CHECKING:
+    from files_service.services.encryption.key_ring import KeyRing
     from files_service.services.encryption.tenant_keys import StoredTenantKeys
 
 
@@ -88,22 +89,30 @@ def blob_options(settings: Settings) -> BlobOptions:
 
 def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:
     """Return the keys of tenants, None when encryption is off. Raises UnknownStore, BadSettings."""
-    if not settings.encryption_keys:
+    ring = key_ring(settings)
+    if ring is None:
         if has_keys(metadata, now=now_ms()):
             # Without this, encrypted bytes would be taken for lost ones.
             raise BadSettings("FILES.encryption_keys: is empty, and stored bytes are encrypted; configure their key")
         return None
-    # The library is loaded where encryption is on.
-    from files_service.services.encryption.key_ring import BadKeyRing, KeyRing
     from files_service.services.encryption.tenant_keys import StoredTenantKeys
 
     if not isinstance(metadata, SupportsDocuments):
         raise UnknownStore("encryption needs a metadata store with documents")
+    return StoredTenantKeys(metadata, ring, clock=now_ms, timer=monotonic_ms)
+
+
+def key_ring(settings: Settings) -> KeyRing | None:
+    """Return the keys of the installation, None when encryption is off. Raises BadSettings."""
+    if not settings.encryption_keys:
+        return None
+    # The library is loaded where encryption is on.
+    from files_service.services.encryption.key_ring import BadKeyRing, KeyRing
+
     try:
-        ring = KeyRing.from_text(settings.encryption_keys)
+        return KeyRing.from_text(settings.encryption_keys)
     except BadKeyRing as error:
         raise BadSettings(f"FILES.encryption_keys: {error}") from error
-    return StoredTenantKeys(metadata, ring, clock=now_ms, timer=monotonic_ms)
 
 
 def open_lists(settings: Settings, primary: MetadataStore) -> Lists:

@@ -67,7 +67,6 @@ def open_notification_queue(url: str, options: QueueOptions) -> NotificationQueu
     """Open the queue of a URL: ``pubsub://project/subscription``. Raises UnknownStore, StorageUnavailable."""
     scheme = urlsplit(url).scheme
     if scheme not in NOTIFICATION_QUEUES:
-        known = ", ".join(f"{each}://" for each in NOTIFICATION_QUEUES)
-        raise UnknownStore(f"no queue for {scheme or 'a URL without a scheme'}: known are {known}")
+        raise UnknownStore(f"no queue for {scheme or 'a URL without a scheme'}")
     module, _, name = NOTIFICATION_QUEUES[scheme].partition(":")
     return cast(NotificationQueue, getattr(import_adapter(module), name).from_url(url, options))

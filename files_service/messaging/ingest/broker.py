@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractConnection
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from files_service.messaging.address import CONNECT_SECONDS
+from files_service.messaging.address import CONNECT_SECONDS, connection_options
 
 CLOSE_SECONDS = 2.0
 # What is read ahead of a connection. With less than some frames of 128 KiB, reading stops and begins at each of them.
@@ -52,6 +52,10 @@ async def connect(
 
     A blocked connection does not close by itself; it is dropped after a while.
     """
+    try:
+        connection_options(uri)
+    except ValueError as error:
+        raise ConnectionError(str(error)) from None
     async with asyncio.timeout(seconds):
         connection = await aio_pika.connect(
             re.sub(r"^pyamqp://", "amqp://", uri),

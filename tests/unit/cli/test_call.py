@@ -93,6 +93,14 @@ def test_the_help_of_call_has_no_marks_of_its_layout(environ: dict[str, str]) ->
     assert "\\b" not in run(environ, "call", "--help").output
 
 
+@pytest.mark.parametrize("uri", ["nope://x", "amqp://guest:verysecret/@127.0.0.1", "amqp://guest:verysecret@[::1"])
+def test_an_address_of_no_broker_is_named_without_its_password(environ: dict[str, str], uri: str) -> None:
+    result = run({**environ, "AMQP_URI": uri}, "call", "--amqp", "files.count", "owner=ann")
+    assert (result.exit_code, "Check AMQP_URI" in result.stderr) == (1, True), result.output
+    assert "verysecret" not in result.output
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize("accepts", [False, True])
 def test_a_dead_broker_is_named_before_the_time_of_a_call_is_over(environ: dict[str, str], accepts: bool) -> None:
     """A broker that is away, and one that takes the connection and never answers."""

@@ -60,6 +60,12 @@ class TestDoctor:
             (_AWAY | {"FILES_BLOBS_URL": "s3://bucket?endpoint=http://127.0.0.1:9"}, "blobs", "FILES_S3_ACCESS_KEY_ID"),
             (_AWAY | {"FILES_BLOBS_URL": "nodes://127.0.0.1:9"}, "blobs", "Start the nodes"),
             ({"AMQP_URI": "amqp://guest:verysecret@127.0.0.1:9//"}, "broker", "AMQP_URI"),
+            ({"AMQP_URI": "nope://guest:verysecret@127.0.0.1"}, "broker", "AMQP_URI"),
+            ({"AMQP_URI": "amqp://guest:verysecret/@127.0.0.1"}, "broker", "AMQP_URI"),
+            ({"AMQP_URI": "amqp://guest:verysecret@[::1"}, "broker", "AMQP_URI"),
+            ({"FILES_NOTIFICATIONS_URL": "nope://events"}, "webhook", "broker://QUEUE"),
+            ({"FILES_NOTIFICATIONS_URL": "broker://events"}, "webhook", "FILES_NOTIFICATIONS_URL"),
+            ({"FILES_ENCRYPTION_KEYS": "verysecret"}, "keys", "Correct FILES_ENCRYPTION_KEYS"),
             ({"FILES_HTTP": "nonsense"}, "settings", "docs/settings.md"),
         ],
     )

@@ -214,9 +214,10 @@ def test_a_file_is_put_for_the_owner_of_the_token(served: Served, environ: dict[
     assert "forbidden" in result.stderr
 
 
-def test_a_file_goes_by_http_where_there_is_no_broker(environ: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}/", "127.0.0.1:nope/", "[::1"])
+def test_a_file_goes_by_http_where_there_is_no_broker(environ: dict[str, str], tmp_path: Path, address: str) -> None:
     port, nowhere = free_ports(2)
-    uri = f"amqp://ann:verysecret@127.0.0.1:{nowhere}/"
+    uri = f"amqp://ann:verysecret@{address.format(port=nowhere)}"
     core = sqlite_core(tmp_path, public_url=f"http://127.0.0.1:{port}", amqp_uri=uri, queue_door=True)
     (tmp_path / "a.bin").write_bytes(b"content")
     with serving(core, port=port) as served:
