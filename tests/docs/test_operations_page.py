@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 from configparser import ConfigParser
+from dataclasses import fields
 from pathlib import Path
 
 from files_service import service
 from files_service.cli import MODULES
+from files_service.config import Settings
 from files_service.messaging.events import LogPublisher
 from files_service.messaging.ingest.metrics import IngestMetrics
 from files_service.runtime.metrics import Metrics
@@ -49,6 +51,13 @@ def test_every_service_of_the_broker_is_named_with_its_queue() -> None:
     [row] = [each for each in rows(section(PAGE, "Processes"), "command") if plain(each["command"]) == "files rpc"]
     assert set(re.findall(r"`([a-z.]+)`", row["what it runs"])) == names
     assert set(re.findall(r"`rpc-([a-z.]+)`", section(PAGE, "The broker"))) == names
+
+
+def test_the_rotation_of_every_secret_is_described() -> None:
+    hidden = {field.name for field in fields(Settings) if re.search("_(token|secret|key)$", field.name)}
+    described = {name for row in rows(section(PAGE, "Rotate a secret"), "secret") for name in row["secret"].split(", ")}
+    assert {"signing_key", "nodes_secret"} < hidden
+    assert {plain(name) for name in described} == hidden
 
 
 def test_every_part_of_the_readiness_of_a_gateway_is_documented() -> None:
