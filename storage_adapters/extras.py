@@ -8,7 +8,14 @@ from types import ModuleType
 from storage_adapters.errors import UnknownStore
 
 # The extra by the name under which its library is imported.
-_EXTRAS = {"redis": "redis", "couchdb": "couchdb", "google": "gcs", "boto3": "s3", "botocore": "s3"}
+_EXTRAS = {
+    "redis": "redis",
+    "hiredis": "redis",
+    "couchdb": "couchdb",
+    "google": "gcs",
+    "boto3": "s3",
+    "botocore": "s3",
+}
 
 
 def install_command(extra: str) -> str:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("files_service", "storage_adapters", "syncer", "migrations")
 BUILD = "import sys; from setuptools import build_meta as b; to = sys.argv[1]; b.build_wheel(to); b.build_sdist(to)"
 # The packages that an extra adds, as they are imported.
-EXTRAS = {"redis": "redis", "couchdb": "couchdb", "gs": "google"}
+EXTRAS = {"redis": ("hiredis", "redis"), "couchdb": ("couchdb",), "gs": ("google",)}
 SECONDS = 300
 
 # Opens each store, and calls what needs a file of the package; prints the outcome of each.
@@ -113,9 +113,10 @@ class Installed:
         shown = self.folder / f"needs-{extras}"
         if not shown.exists():
             shown.mkdir()
+            hidden = {name for names in EXTRAS.values() for name in names}
             for path in Path(sysconfig.get_path("purelib")).iterdir():
                 ours = path.name.startswith(("files_service", "__editable__"))
-                if not ours and (extras or path.name not in EXTRAS.values()):
+                if not ours and (extras or path.name not in hidden):
                     (shown / path.name).symlink_to(path)
         (self.site / "needs.pth").write_text(f"{shown}\n")
 
