@@ -33,7 +33,7 @@ from files_service.config import Settings
 from files_service.runtime.addresses import EVERYWHERE
 from files_service.runtime.clock import now_ms
 from files_service.runtime.data_folder import make_private
-from files_service.runtime.terminal import echo, printable
+from files_service.runtime.terminal import echo, printable, writing_output
 from files_service.services.listing.list_store import being_built, read_first_page
 from files_service.services.listing.sync_progress import MOST_COUNTED, fault_of, lag_of
 from storage_adapters import (
@@ -76,15 +76,16 @@ def doctor(session: Session, *, as_json: bool) -> None:
 
     found = findings(session)
     console = Console(highlight=False, soft_wrap=True)
-    for finding in found:
-        if as_json:
-            echo(orjson.dumps({**asdict(finding), "ok": finding.ok}))
-        else:
-            sign = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
-            console.print(f"{sign} {finding.part:<9} ", end="")
-            console.print(printable(finding.text), markup=False)
-            if finding.advice:
-                console.print(f"            → {printable(finding.advice)}", markup=False)
+    with writing_output():
+        for finding in found:
+            if as_json:
+                echo(orjson.dumps({**asdict(finding), "ok": finding.ok}))
+            else:
+                sign = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
+                console.print(f"{sign} {finding.part:<9} ", end="")
+                console.print(printable(finding.text), markup=False)
+                if finding.advice:
+                    console.print(f"            → {printable(finding.advice)}", markup=False)
     if not all(finding.ok for finding in found):
         raise SystemExit(1)
 

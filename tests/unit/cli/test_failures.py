@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from files_service.config import unread_variables
 from files_service.domain.identity import SESSION_PREFIX
+from tests.cores import pending_file
 from tests.gateway.serving import Served
+from tests.servers.commands import run_command
 from tests.unit.cli.running import at, run
 
 
@@ -158,3 +162,15 @@ def test_a_command_that_works_on_what_is_there_makes_no_store(
     assert result.exit_code == 1
     assert f"the store of FILES_METADATA_URL: there is no store at {mistyped}" in result.stderr
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("command", ["doctor", "ls --access private", "migrate status"])
+def test_a_full_disk_under_the_output_is_told_in_one_line(
+    served: Served, environ: dict[str, str], command: str
+) -> None:
+    pending_file(served.core, owner="me")
+    line = f"exec {sys.executable} -m files_service.cli {command} > /dev/full"
+    done = run_command(["sh", "-c", line], environ={**os.environ, **at(served, environ)})
+    assert done.returncode == 1
+    assert "cannot write to standard output: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
