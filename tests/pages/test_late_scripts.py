@@ -102,8 +102,10 @@ def scripts_of(page: Page, url: str) -> tuple[list[str], list[str], list[str]]:
     page.wait_for_function("document.readyState === 'interactive'")
     named = sorted(page.evaluate(NAMED))
     # Each look at the page lets the driver hear of requests.
-    wait_until(lambda: page.title() and len(scripts.addresses) == len(named))
+    wait_until(lambda: page.title() != "" and len(scripts.addresses) == len(named))
     scripts.let_through()
+    # Those that are named, and afterwards any others.
+    wait_until(lambda: {*named} <= {*page.evaluate(LOADED)})
     page.wait_for_load_state("networkidle")
     loaded = sorted(page.evaluate(LOADED))
     page.close()
