@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from files_service.worker.jobs import JobRunner
 from tests.cores import call, processed_file
 from tests.gateway.serving import Served, wait_until
-from tests.pages.visits import Visits, more
+from tests.pages.visits import PHONE, Visits, more
 
 # So many are done by a worker, not in the call.
 MANY = 101
@@ -141,3 +141,18 @@ def test_a_folder_whose_last_file_went_is_empty(visits: Visits, gateway: Served)
     expect(page.locator(".empty")).to_contain_text("This folder is empty")
     undo(page)
     expect(page.locator(".file")).to_have_count(1)
+
+
+def test_the_buttons_of_a_long_question_stay_in_sight_on_a_phone(visits: Visits, gateway: Served) -> None:
+    page = with_folder(visits, gateway, "lou", 1)
+    page.set_viewport_size({**PHONE, "height": 480})
+    more(page, "trip", "Share")
+    page.locator("dialog summary").click()
+    message = page.locator("dialog textarea")
+    expect(message).not_to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Create link")).to_be_in_viewport(ratio=1)
+    message.focus()
+    expect(message).to_be_in_viewport(ratio=1)
+    # A press at its middle reaches it, not the buttons.
+    message.click()
+    answer(page, "Create link")
