@@ -63,6 +63,12 @@ BEGIN_ANEW = (
     " --accept-empty-source"
 )
 
+SERVER = "Correct FILES_METADATA_URL, or start the server that it names."
+FILE = (
+    "Give folder and database to the user of the service, free some space, or restore a damaged one from its backup;"
+    " or correct FILES_METADATA_URL."
+)
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
@@ -195,7 +201,7 @@ def _metadata(settings: Settings) -> Finding:
             mark = f", Unicode {store.unicode_version()}" if isinstance(store, SupportsMigrations) else ""
             return Finding("metadata", f"{name}: {', '.join(capabilities(store))}{mark}")
     except (UnknownStore, StorageError) as error:
-        return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server that it names.")
+        return Finding("metadata", str(error), FILE if settings.metadata_url.startswith("sqlite:") else SERVER)
 
 
 def _keys(settings: Settings) -> Finding:

@@ -53,9 +53,10 @@ class TestDoctor:
     @pytest.mark.parametrize(
         ("changes", "part", "advice"),
         [
-            ({}, "gateway", "files up"),
+            ({}, "gateway", "files up. Or correct FILES_PUBLIC_URL"),
+            ({"FILES_PUBLIC_URL": "https://127.0.0.1:9"}, "gateway", "FILES_PUBLIC_URL"),
             ({"FILES_METADATA_URL": "nope://"}, "metadata", "FILES_METADATA_URL"),
-            ({"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, "metadata", "FILES_METADATA_URL"),
+            ({"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, "metadata", "to the user of the service"),
             ({"FILES_BLOBS_URL": "file:///proc/nope"}, "blobs", "FILES_BLOBS_URL"),
             (_AWAY | {"FILES_BLOBS_URL": "s3://bucket?endpoint=http://127.0.0.1:9"}, "blobs", "FILES_S3_ACCESS_KEY_ID"),
             (_AWAY | {"FILES_BLOBS_URL": "nodes://127.0.0.1:9"}, "blobs", "Start the nodes"),
