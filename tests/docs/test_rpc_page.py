@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from typing import Any
 
 import pytest
@@ -159,6 +160,13 @@ def test_a_section_begins_with_the_summary_of_its_action(method: str) -> None:
 def test_nested_parameters_are_documented(method: str, title: str, schema: Schema) -> None:
     _, _, text = section(page_of(method), method).partition(title)
     assert documented(text) == described(schema)
+
+
+def test_every_method_of_the_page_is_in_its_contents() -> None:
+    contents, _, rest = PAGE.partition("## Calling")
+    methods = re.findall(r"^## (files\.[a-z_.]+)$", rest, re.MULTILINE)
+    assert len(methods) > 20
+    assert [name for name in methods if f"](#{name.replace('.', '')})" not in contents] == []
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
