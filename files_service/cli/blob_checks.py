@@ -36,7 +36,11 @@ def _advice(settings: Settings, error: Exception) -> str:
     if "FILES_MIRROR_URL" in getattr(error, "__notes__", ()):
         return _CORRECT.format("FILES_MIRROR_URL")
     correct = _CORRECT.format("FILES_BLOBS_URL or its signing key")
-    return correct if isinstance(error, UnknownStore) else _ADVICE.get(urlsplit(settings.blobs_url).scheme, correct)
+    scheme = urlsplit(settings.blobs_url).scheme
+    if isinstance(error, UnknownStore):
+        # Of a URL, a library, a secret or credentials: a folder is that of one scheme alone.
+        return correct if scheme == "file" else "Correct FILES_BLOBS_URL, or what the message names."
+    return _ADVICE.get(scheme, correct)
 
 
 def _try_signature(store: SupportsSignedUrls) -> None:

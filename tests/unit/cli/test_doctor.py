@@ -59,6 +59,7 @@ class TestDoctor:
             ({"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, "metadata", "to the user of the service"),
             ({"FILES_BLOBS_URL": "file:///proc/nope"}, "blobs", "FILES_BLOBS_URL"),
             (_AWAY | {"FILES_BLOBS_URL": "s3://bucket?endpoint=http://127.0.0.1:9"}, "blobs", "FILES_S3_ACCESS_KEY_ID"),
+            ({"FILES_BLOBS_URL": "nodes://127.0.0.1:9"}, "blobs", "or what the message names"),
             (_AWAY | {"FILES_BLOBS_URL": "nodes://127.0.0.1:9"}, "blobs", "Start the nodes"),
             ({"AMQP_URI": "amqp://guest:verysecret@127.0.0.1:9//"}, "broker", "AMQP_URI"),
             ({"AMQP_URI": "nope://guest:verysecret@127.0.0.1"}, "broker", "AMQP_URI"),
