@@ -33,7 +33,7 @@ def ingest_worker(session: Session) -> None:
     Any number may run. `/healthz`, `/readyz` and `/metrics` are at FILES_METRICS_HTTP.
     """
     settings = session.settings
-    _require_door(settings)
+    require_door(settings)
     configure_logging(settings.log_level, settings.log_format)
     give_buffers_back()
     allow_many_descriptors()
@@ -81,7 +81,8 @@ def _serve_operation(core: Core, check_broker: Callable[[], None], metrics: Metr
     stack.callback(server.close)
 
 
-def _require_door(settings: Settings) -> None:
+def require_door(settings: Settings) -> None:
+    """Raise Failed where the queue door cannot be served."""
     try:
         import aio_pika  # noqa: F401 - an extra
     except ImportError as error:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib.util import find_spec
 
 import click
 
@@ -138,21 +139,19 @@ def _serve_operation(core: Core, worker: NoticeWorker, loop: Loop, stack: ExitSt
 
 
 def channels_of(settings: Settings) -> list[Channel]:
-    """Return the channels of the settings. Raises Failed for a fault, or when owners may have none either."""
+    """Return the channels of the settings. Raises Failed for a fault, and when there can be none."""
     try:
         channels = parse_channels(settings.notice_channels)
     except BadChannel as error:
         raise Failed(str(error), _ADVICE) from None
     if not channels and not settings.notice_services:
         raise Failed("there are no notice channels", "Set FILES_NOTICE_CHANNELS; docs/notices.md describes it.")
+    if find_spec("apprise") is None:
+        raise Failed("notices need apprise", f"Install it in the clone: {install_command('notices')}")
     return channels
 
 
 def _senders(channels: list[Channel]) -> list[Sender]:
-    try:
-        import apprise  # noqa: F401 - an extra
-    except ImportError as error:
-        raise Failed("notices need apprise", f"Install it in the clone: {install_command('notices')}") from error
     try:
         return [Sender(channel) for channel in channels]
     except BadChannel as error:

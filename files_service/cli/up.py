@@ -114,7 +114,10 @@ def _children(session: Session) -> list[ChildProcess]:
         children.append(ChildProcess("notifier", "files_service.cli", *options, "notifier", environ=taken))
     if settings.amqp_uri:
         children.append(ChildProcess("rpc", "files_service.cli", *options, "rpc"))
-    if settings.amqp_uri and settings.queue_door:
+    if settings.queue_door:
+        from files_service.cli.ingest_worker import require_door
+
+        require_door(settings)
         # The address of metrics is taken by the other child.
         environ = {"FILES_METRICS_HTTP": ""}
         children.append(ChildProcess("ingest", "files_service.cli", *options, "ingest-worker", environ=environ))

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from files_service.cli import cli, up
 from files_service.cli.queue_checks import check_queue
-from files_service.cli.session import Session
+from files_service.cli.session import Failed, Session
 from tests.cores import SECRETS, settings_for
 from tests.servers.ports import free_ports
 
@@ -54,5 +54,22 @@ def test_up_runs_a_worker_of_an_open_door(tmp_path: Path, monkeypatch: pytest.Mo
     assert [child.name for child in up._children(Session(None))] == ["rpc"]
     monkeypatch.setenv("FILES_QUEUE_DOOR", "on")
     assert [child.name for child in up._children(Session(None))] == ["rpc", "ingest"]
-    monkeypatch.setenv("AMQP_URI", "")
-    assert up._children(Session(None)) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "missing", "advice"),
+    [
+        ({"FILES_QUEUE_DOOR": "on"}, "", "AMQP_URI"),
+        ({"FILES_QUEUE_DOOR": "on", "AMQP_URI": "amqp://broker"}, "aio_pika", "aio-pika"),
+        ({"FILES_NOTICE_CHANNELS": "ops=tgram://1:a/2"}, "apprise", "apprise"),
+    ],
+    ids=["no broker", "no aio-pika", "no apprise"],
+)
+def test_up_does_not_start_what_can_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], missing: str, advice: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing or "none", None)
+    for name, value in {"FILES_DATA_DIR": str(tmp_path), "AMQP_URI": "", **SECRETS, **given}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Failed, match=advice):
+        up._children(Session(None))
