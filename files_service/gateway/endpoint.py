@@ -77,7 +77,7 @@ class Endpoint:
             "read_bufsize": limits.read_buffer_bytes,
             # The signature covers the body as it is sent, and a small body must not become a large one.
             "auto_decompress": False,
-            "lingering_time": 5.0,
+            "lingering_time": limits.linger_seconds,
             "access_log": None,
         }
         return Connection(server, self.connections, limits, loop=asyncio.get_running_loop(), **options)

@@ -26,6 +26,8 @@ class Limits:
     operation_connections: int = 64
     query_parameters: int = 50
     idle_connection_seconds: float = 75
+    # The rest of a body that was refused is read for so long, so that the sender gets the answer.
+    linger_seconds: float = 5
     # The kernel closes the connection of a peer that acknowledges nothing for this time, and the door of WebSockets one
     # to which a message is not sent in it.
     stalled_send_seconds: float = 60

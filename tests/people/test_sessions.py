@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from files_service.gateway.auth.cookies import COOKIE
+from files_service.gateway.limits import Limits
 from files_service.gateway.state import Gateway
 from files_service.gateway.watching import LOOK_SECONDS
 from files_service.services.accounts.account import require_account
@@ -32,10 +33,11 @@ NEW = "another long pass phrase"
 def two_gateways(data_dir: Path) -> Iterator[tuple[Served, Served]]:
     """Two processes' worth of gateways over one SQLite file: they share no cache."""
     settings = settings_for(data_dir, FILES_REGISTRATION="open")
+    limits = Limits(linger_seconds=0.2)
     with ExitStack() as stack:
         yield (
-            stack.enter_context(serving(cheap(open_core(settings)))),
-            stack.enter_context(serving(cheap(open_core(settings)))),
+            stack.enter_context(serving(cheap(open_core(settings)), limits)),
+            stack.enter_context(serving(cheap(open_core(settings)), limits)),
         )
 
 
