@@ -153,7 +153,7 @@ def test_a_file_that_comes_or_changes_after_the_listing_is_named(
     assert [(each.path, each.state) for each in outcome.failed] == [(path, status)]
     found = assert_listing_is_that_of_the_entries(served, outcome)
     assert (found[path]["status"], found[path]["reason"]) == (status, reason)
-    again = bring(served, tmp_path / "card", tmp_path / "state")
+    again = bring(served, tmp_path / "card", tmp_path / "state", young_seconds=1)
     assert (again.ending, again.uploaded) == (Ending.COMPLETE, 1)
 
 
