@@ -127,14 +127,18 @@ class Bringer:
         return Sent(upload_id, sha256, xxh64)
 
     async def _discard(self, path: str) -> None:
-        """Remove the unfinished file of an upload that is given up."""
+        """Remove the unfinished file of an upload that is given up.
+
+        One that came whole stays: the card may have another file of its name by now, and this be all that is left.
+        """
         noted = await in_thread(None, self.journal.upload_of, path)
         if noted is None or noted.upload_id is None:
             return
         with suppress(FilesError):
             upload_id = await self.patience.until_done(_Opening(self, path, noted).upload_id)
             file_id = file_id_of_upload(upload_id)
-            await self.patience.until_done(lambda: self.remote.call("files.remove", file_id=file_id))
+            if not await in_thread(None, self.journal.has_come, path, file_id):
+                await self.patience.until_done(lambda: self.remote.call("files.remove", file_id=file_id))
         # The next declaration is another one.
         further = replace(noted, number=noted.number + 1, upload_id=None)
         await in_thread(None, self.journal.note_upload, path, further)

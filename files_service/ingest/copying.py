@@ -85,7 +85,7 @@ class Copying:
             return Outcome(ending=Ending.REFUSED, reason=f"{error.code}: {error}")
         assert self.session is not None
         self.patience.waits_for_token = True
-        rest = self._not_done(listed.files)
+        rest = await self._not_done(listed.files)
         async with self._telling(self.session):
             await self._leave_out(listed)
             keys = await self._sort(rest)
@@ -149,17 +149,19 @@ class Copying:
         self.session = session
         return state
 
-    def _not_done(self, files: Sequence[CardFile]) -> list[CardFile]:
-        """Return the files that no earlier run of this session has brought as they are now."""
+    async def _not_done(self, files: Sequence[CardFile]) -> list[CardFile]:
+        """Return the files that no earlier run of this session has brought as they are now.
+
+        The fast keys tell: a camera without a clock gives two cards one serial, and their files one time.
+        """
         done = {each.path: each for each in self.journal.entries() if each.state.is_safe}
-        rest = []
-        for file in files:
-            entry = done.get(wire_path(file.path))
-            if entry is not None and (entry.size, entry.mtime_ns) == (file.size, file.mtime_ns):
-                self.entries[entry.path] = entry
-            else:
-                rest.append(file)
-        return rest
+        alike = [file for file in files if _is_alike(done.get(wire_path(file.path)), file)]
+        asking = KnownFiles(self.reader, self.remote, self.patience, self.catalogue, self.pool)
+        keys = {wire_path(each.file.path): each.fast_key for each in await asking.keys(alike)}
+        for path in map(wire_path, (file.path for file in alike)):
+            if done[path].fast_key in (None, keys.get(path, done[path].fast_key)):
+                self.entries[path] = done[path]
+        return [file for file in files if wire_path(file.path) not in self.entries]
 
     async def _leave_out(self, listed: Plan) -> None:
         """Note what is on the card and cannot be taken: no verdict may pass over it in silence."""
@@ -319,6 +321,10 @@ class Copying:
             chosen,
             moved=lambda count: self.options.progress.reread(count, total),
         )
+
+
+def _is_alike(entry: Entry | None, file: CardFile) -> bool:
+    return entry is not None and (entry.size, entry.mtime_ns) == (file.size, file.mtime_ns)
 
 
 def _tally(files: Iterable[CardFile | Entry]) -> Tally:

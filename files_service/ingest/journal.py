@@ -164,6 +164,11 @@ class Journal:
             for row in rows
         ]
 
+    def has_come(self, path: str, file_id: str) -> bool:
+        """Return True for a file that came whole, as the entry of its path says."""
+        query = "SELECT 1 FROM entries WHERE request_id = ? AND path = ? AND file_id = ?"
+        return bool(self._database.rows(query, self.request_id, path, file_id))
+
     def note_told(self, entries: Iterable[Entry]) -> None:
         """Note that the service was told of these; one that has changed since stays to be told."""
         with self._database.writing() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from files_service.errors import Unauthorized
 from files_service.gateway.auth.bearer import make_token
+from files_service.ingest.entries import Entry
 from files_service.ingest.journal import Journal, NotedUpload
 from files_service.ingest.options import Ending
 from files_service.ingest.reader import BLOCK_BYTES, DeviceGone
@@ -36,6 +38,7 @@ from tests.ingest.bringing import (
     assert_identical,
     bring,
     bring_to,
+    entries,
     footage,
     long_clip,
     received_bytes,
@@ -390,6 +393,36 @@ def test_a_file_that_changed_after_a_break_leaves_nothing_of_what_it_was(served:
     assert_identical(served, outcome, {clip: content})
     [kept] = served.result("files.list", owner=OWNER, filter={"status": {"exists": True}})["files"]
     assert kept["size"] == len(content)
+
+
+@pytest.mark.parametrize("times", ["new", "kept"])
+def test_a_file_that_came_whole_stays_when_another_one_takes_its_name_after_a_break(
+    served: Served, tmp_path: Path, times: str
+) -> None:
+    clip, former, content = "DCIM/100GOPRO/GX010001.MP4", random.Random(7).randbytes(9 * CHUNK), b"x" * 9 * CHUNK
+    fill(tmp_path / "card", {clip: former, "DCIM/100GOPRO/GX010002.MP4": b"second"})
+
+    class Pulling(Told):
+        """Pulls the card when the first file has come."""
+
+        def ended(self, entry: Entry) -> None:
+            if entry.path == clip:
+                raise DeviceGone("pulled")
+
+    run = partial(bring, served, tmp_path / "card", tmp_path / "state", young_seconds=0)
+    assert run(progress=Pulling()).uploaded == 1
+    before = (tmp_path / "card" / clip).stat()
+    (tmp_path / "card" / clip).write_bytes(content)
+    if times == "kept":
+        os.utime(tmp_path / "card" / clip, ns=(before.st_atime_ns, before.st_mtime_ns))
+    outcome = run()
+    assert (outcome.ending, entries(served, outcome)[clip]["sha256"]) == (
+        Ending.COMPLETE,
+        hashlib.sha256(content).hexdigest(),
+    )
+    found = served.result("files.list", owner=OWNER, filter={"status": {"exists": True}})["files"]
+    wanted = {hashlib.sha256(each).hexdigest() for each in (former, content)}
+    assert {each["parts"][0]["sha256"] for each in found} >= wanted
 
 
 def test_two_runs_of_a_card_do_not_take_each_others_uploads(served: Served, tmp_path: Path) -> None:
