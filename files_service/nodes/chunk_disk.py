@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,10 +175,6 @@ class ChunkDisk:
                     names[chunk.name] = parsed.is_index, _moved_at(path), parsed.generation
         *_, generation = max(names.values(), default=("",))
         return sorted(name for name, (*_, each) in names.items() if each == generation)
-
-    def in_trash(self) -> Iterator[Path]:
-        """Yield the files in the trash."""
-        yield from (self.root / TRASH).iterdir()
 
     def restore(self, path: Path, partition: int, name: str) -> None:
         """Move a file of the trash back to its place, durably."""

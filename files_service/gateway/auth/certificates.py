@@ -34,7 +34,6 @@ _BEGIN = "-----BEGIN CERTIFICATE-----"
 @dataclass(frozen=True, slots=True)
 class _Keys:
     by_id: Mapping[str, Any] = field(default_factory=dict)
-    fetched_at: float = float("-inf")
     fresh_until: float = float("-inf")
 
 
@@ -82,7 +81,7 @@ class Certificates:
             return
         now = self._clock()
         lifetime = _lifetime(response.headers)
-        self._keys = _Keys(by_id, now, now + lifetime)
+        self._keys = _Keys(by_id, now + lifetime)
         logger.info("keys fetched", extra={"url": self._url, "keys": len(by_id), "lifetime_seconds": lifetime})
 
 
