@@ -1,20 +1,26 @@
-"""Checks of ``files doctor`` for the tokens that a running gateway accepts."""
+"""Checks of ``files doctor`` for the tokens and signatures that a running gateway accepts."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
+from http.client import HTTPException
 
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.remote import NotSignedIn, Remote
 from files_service.cli.session import Failed
 from files_service.config import Settings
-from files_service.errors import FilesError
+from files_service.domain.uploads import part_key
+from files_service.errors import FilesError, Forbidden, NotFound
+from files_service.runtime.clock import now_ms
+from files_service.services.opening import open_blobs
+from storage_adapters import StorageError, SupportsSignedUrls, UnknownStore, VerifiesSignedUrls
 
 OTHER_SECRETS = "Give this command the secrets of the gateway: the same FILES_DATA_DIR, or the same variable."
 
 
 def check_tokens(settings: Settings) -> Finding:
-    """Call the gateway with each token of these settings: that of the commands, the RPC token, and a user's."""
+    """Use each secret of these settings at the gateway: tokens of commands, systems and users, and a signed URL."""
     from files_service.gateway.auth.bearer import make_token
 
     signed = make_token("doctor", settings.jwt_secret, 60) if settings.jwt_secret else ""
@@ -34,4 +40,32 @@ def check_tokens(settings: Settings) -> Finding:
         except Failed:
             return Finding("token", "not tested: no gateway answers")
         accepted.append(name)
+    try:
+        accepted += _signed_urls(settings)
+    except Forbidden as error:
+        return Finding("token", f"the gateway refuses signed URLs ({error})", OTHER_SECRETS)
     return Finding("token", f"the gateway accepts {', '.join(accepted)}")
+
+
+def _signed_urls(settings: Settings) -> list[str]:
+    """Ask for a blob that is none; return the name of the URL, nothing of a store that serves its URLs itself.
+
+    Raises Forbidden when the gateway has another key.
+    """
+    if not settings.signing_key:
+        return []
+    try:
+        with closing(open_blobs(settings)) as store:
+            if not isinstance(store, SupportsSignedUrls) or not isinstance(store, VerifiesSignedUrls):
+                return []
+            signed = store.sign("GET", part_key("doctor", "0" * 26, "p0"), expires_at=now_ms() + 60_000)
+        remote = Remote(settings)
+        with remote.get(signed.url, {}) as answer:
+            remote.result(answer.status, answer.read())
+    except Forbidden:
+        raise
+    except NotFound:
+        return ["signed URLs"]
+    except (FilesError, Failed, UnknownStore, StorageError, OSError, HTTPException):
+        pass  # the gateway and the stores have findings of their own
+    return []

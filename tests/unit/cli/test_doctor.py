@@ -181,6 +181,7 @@ class TestDoctor:
             ({"FILES_TOKEN": make_token("ann", SECRETS["FILES_JWT_SECRET"], -1)}, "the token has expired"),
             ({"FILES_RPC_TOKEN": "another-token-0123456789abcdefghijkl"}, "the RPC token"),
             ({"FILES_JWT_SECRET": "another-secret-0123456789abcdefghijkl"}, "tokens of `files token`"),
+            ({"FILES_SIGNING_KEY": "another-key-0123456789abcdefghijklmno"}, "signed URLs"),
         ],
     )
     def test_a_token_that_the_gateway_refuses_is_named(
@@ -194,6 +195,6 @@ class TestDoctor:
     def test_tokens_are_tested_when_a_gateway_answers(self, served: Served, environ: dict[str, str]) -> None:
         token = make_token("ann", SECRETS["FILES_JWT_SECRET"], 60)
         line = self.lines(run({**at(served, environ), "FILES_TOKEN": token}, "doctor", "--json"))["token"]
-        assert line["text"] == "the gateway accepts FILES_TOKEN, the RPC token, tokens of `files token`"
+        assert line["text"] == "the gateway accepts FILES_TOKEN, the RPC token, tokens of `files token`, signed URLs"
         away = self.lines(run(environ, "doctor", "--json"))["token"]
         assert (away["ok"], away["text"]) == (True, "not tested: no gateway answers")
