@@ -62,6 +62,7 @@ class Copying:
     transfer: Transfer = field(init=False)
     journal: Journal = field(init=False)
     catalogue: Catalogue = field(init=False)
+    known_files: KnownFiles = field(init=False)
 
     def __post_init__(self) -> None:
         self.transfer = Transfer(self.reader, self.transport, self.pool, self.patience, self.options.window)
@@ -78,6 +79,7 @@ class Copying:
         url = self.remote.service.url
         self.journal = Journal(self.database, service=url, owner=owner, card_id=self.card.card_id)
         self.catalogue = Catalogue(self.database, service=url, owner=owner)
+        self.known_files = KnownFiles(self.reader, self.remote, self.patience, self.catalogue, self.pool)
         try:
             if await self._begin(listed) == IGNORED:
                 return Outcome(ending=Ending.REFUSED, reason="the card is ignored")
@@ -85,8 +87,8 @@ class Copying:
             return Outcome(ending=Ending.REFUSED, reason=f"{error.code}: {error}")
         assert self.session is not None
         self.patience.waits_for_token = True
-        rest = await self._not_done(listed.files)
         async with self._telling(self.session):
+            rest = await self._not_done(listed.files)
             await self._leave_out(listed)
             keys = await self._sort(rest)
             new = [file for file in rest if wire_path(file.path) not in self.entries]
@@ -156,11 +158,12 @@ class Copying:
         """
         done = {each.path: each for each in self.journal.entries() if each.state.is_safe}
         alike = [file for file in files if _is_alike(done.get(wire_path(file.path)), file)]
-        asking = KnownFiles(self.reader, self.remote, self.patience, self.catalogue, self.pool)
-        keys = {wire_path(each.file.path): each.fast_key for each in await asking.keys(alike)}
-        for path in map(wire_path, (file.path for file in alike)):
-            if done[path].fast_key in (None, keys.get(path, done[path].fast_key)):
-                self.entries[path] = done[path]
+        keys = {each.file.path: each.fast_key for each in await self.known_files.keys(alike)}
+        for file in alike:
+            entry = done[wire_path(file.path)]
+            # The bytes of one that cannot be read now have come, too.
+            if entry.fast_key is None or keys.get(file.path, entry.fast_key) == entry.fast_key:
+                self.entries[entry.path] = entry
         return [file for file in files if wire_path(file.path) not in self.entries]
 
     async def _leave_out(self, listed: Plan) -> None:
@@ -178,9 +181,8 @@ class Copying:
 
     async def _sort(self, files: Sequence[CardFile]) -> dict[str, str]:
         """Note the files that the service has; return the fast keys."""
-        asking = KnownFiles(self.reader, self.remote, self.patience, self.catalogue, self.pool)
-        keyed = await asking.keys(files)
-        found = await asking.find(keyed)
+        keyed = await self.known_files.keys(files)
+        found = await self.known_files.find(keyed)
         pairs = [(each, found[each.file.path]) for each in keyed if each.file.path in found]
         entries = [known_entry(each, it) for each, it in pairs if await self._is_same(each, it)]
         await in_thread(None, self.journal.note_entries, entries)
