@@ -23,13 +23,14 @@ def check_tokens(settings: Settings) -> Finding:
     """Use each secret of these settings at the gateway: tokens of commands, systems and users, and a signed URL."""
     from files_service.gateway.auth.bearer import make_token
 
+    settings = replace(settings, rpc_timeout_seconds=PATIENCE_SECONDS)
     signed = make_token("doctor", settings.jwt_secret, 60) if settings.jwt_secret else ""
     named = {"FILES_TOKEN": settings.token, "the RPC token": settings.rpc_token, "tokens of `files token`": signed}
     accepted = []
     for name, token in named.items():
         if not token:
             continue
-        remote = Remote(replace(settings, token=token, rpc_timeout_seconds=PATIENCE_SECONDS))
+        remote = Remote(replace(settings, token=token))
         try:
             remote.call("files.count", {"owner": remote.owner})
         except NotSignedIn as error:

@@ -79,10 +79,10 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
         **{name: given[name] for name in _PLAIN if name in given},
     )
     # A repetition opens no files: they may have been closed since.
-    earlier = find_earlier(core, share, request_id)
-    if earlier is None:
-        earlier = add_share(core, replace(share, items=take_in(core, owner, items, versions)), request_id)
-    return _shown(core, earlier)
+    made = find_earlier(core, share, request_id)
+    if made is None:
+        made = add_share(core, replace(share, items=take_in(core, owner, items, versions)), request_id)
+    return _shown(core, made)
 
 
 def link_of_file(core: Core, actor: str | None, record: FileRecord) -> JSON:
