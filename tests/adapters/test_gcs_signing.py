@@ -238,21 +238,15 @@ def _seconds(stamp: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("method", "options"),
+    "options",
     [
-        ("DELETE", {}),
-        ("PUT", {}),
-        ("PUT", {"content_type": "a/b"}),
-        ("PUT", {"content_type": "a/b", "size": 1, "filename": "x"}),
-        ("PUT", {"content_type": "a/b\r\nX: y", "size": 1}),
-        ("PUT", {"content_type": "a/b", "size": -1}),
-        ("GET", {"size": 1}),
-        ("HEAD", {"content_type": "a/b"}),
+        {"content_type": "a/b\r\nX: y", "size": 1},
+        {"content_type": "a/b", "size": -1},
     ],
 )
-def test_what_makes_no_sense_is_not_signed(plain: GcsBlobStore, method: str, options: dict[str, Any]) -> None:
+def test_what_makes_no_sense_is_not_signed(plain: GcsBlobStore, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        plain.sign(method, KEY, expires_at=T * 1000, **options)
+        plain.sign("PUT", KEY, expires_at=T * 1000, **options)
 
 
 @pytest.mark.parametrize(
