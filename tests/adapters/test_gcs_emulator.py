@@ -1,6 +1,6 @@
 """The same store on the emulator that others wrote, as far as that does what Google's does.
 
-What it does not do is marked with the reason, strictly: a test that begins to pass is a gap that was closed. At
+What it does not do is marked with the reason, strictly but for a race: a test that begins to pass is a gap that was closed. At
 signatures, expiry, CORS and notifications it does not look; those are the fake's alone. Its listing knows no beginning
 (``startOffset``), so the contract of listing cannot be walked on it.
 """
@@ -26,6 +26,8 @@ from tests.servers.gcs_emulator import GcsEmulator
 BIG = 300_000_000 if NIGHTLY else 24_000_000
 CHUNK = BIG // 9 // MIB * MIB
 NO_PRECONDITIONS = "preconditions on generations are not looked at"
+# Without preconditions, chance decides.
+RACE = "test_of_many_that_delete_one_blob_none_deletes_the_next"
 GAPS = {
     "test_the_slower_of_two_writers_loses": NO_PRECONDITIONS,
     "test_of_concurrent_writers_to_one_key_exactly_one_wins": NO_PRECONDITIONS,
@@ -48,6 +50,8 @@ def store(emulator: GcsEmulator, request: pytest.FixtureRequest) -> Iterator[Gcs
     name = request.node.originalname
     if name in GAPS:
         request.applymarker(pytest.mark.xfail(strict=True, reason=GAPS[name]))
+    if name == RACE:
+        request.applymarker(pytest.mark.xfail(strict=False, reason=NO_PRECONDITIONS))
     with emulator.bucket() as bucket:
         opened = open_store(f"gs://{bucket}", emulator.url)
         yield opened
