@@ -1,8 +1,8 @@
 """The same store on the emulator that others wrote, as far as that does what Google's does.
 
-What it does not do is marked with the reason, strictly but for a race: a test that begins to pass is a gap that was closed. At
-signatures, expiry, CORS and notifications it does not look; those are the fake's alone. Its listing knows no beginning
-(``startOffset``), so the contract of listing cannot be walked on it.
+What it does not do is marked with the reason, strictly but for a race: a test that begins to pass is a gap that was
+closed. At signatures, expiry, CORS and notifications it does not look; those are the fake's alone. Its listing knows
+no beginning (``startOffset``), so the contract of listing cannot be walked on it.
 """
 
 from __future__ import annotations
